@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import type { NftSet, Statement } from './statement.ts'
 import type { HookName } from './traversal.ts'
 
 /**
