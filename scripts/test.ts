@@ -16,7 +16,16 @@ interface Level {
 
 const LEVELS: Readonly<Record<string, Level>> = {
   unit: {
-    files: ['protocol/**/*.test.ts', 'core/**/*.test.ts', 'cluster/**/*.test.ts', 'cli/**/*.test.ts', 'server/**/*.test.ts', 'src/**/*.test.ts', 'media/**/*.test.ts', 'test/house/**/*.test.ts'],
+    files: [
+      'protocol/**/*.test.ts',
+      'core/**/*.test.ts',
+      'cluster/**/*.test.ts',
+      'cli/**/*.test.ts',
+      'server/**/*.test.ts',
+      'src/**/*.test.ts',
+      'media/**/*.test.ts',
+      'test/house/**/*.test.ts',
+    ],
     concurrency: 2,
     timeoutSeconds: 300,
   },
@@ -37,7 +46,13 @@ if (files.length === 0) throw new Error(`no ${name} test matches ${filters.join(
 
 const result = spawnSync(
   process.execPath,
-  ['--test', `--test-concurrency=${level.concurrency}`, `--test-timeout=${level.timeoutSeconds * 1000}`, '--test-reporter=spec', ...files],
+  [
+    '--test',
+    `--test-concurrency=${level.concurrency}`,
+    `--test-timeout=${level.timeoutSeconds * 1000}`,
+    '--test-reporter=spec',
+    ...files,
+  ],
   { stdio: 'inherit' },
 )
 process.exit(result.status ?? 1)

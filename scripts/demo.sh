@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Prints a two-lane trace of a recorded cluster (LIVE=1: of the live lab cluster), then opens the same in VS Code.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+FROM=${FROM:-pod:shop/client-n1}
+TO=${TO:-svc:shop/web:80/TCP}
+PROXY=${PROXY:-iptables}
+OUT=out/demo
+mkdir -p "$OUT"
+
+say() { printf '\n── %s\n' "$*" >&2; }
+
+facts=()
+if [ "${LIVE:-}" = 1 ]; then
+  say "starting the lab cluster (kube-proxy: $PROXY)"
+  make -s lab-up PROXY="$PROXY" agent-image
+  lab/lab image-load dist/agent-image.tar >&2
+  KUBECONFIG=$(lab/lab kubeconfig)
+  export KUBECONFIG
+  node dist/cli.js agent install --yes
+  facts=(--kubeconfig "$KUBECONFIG" --context lab --prove)
+else
+  facts=(--bundle "test/fixtures/bundles/$PROXY.zip")
+fi
+
+say "plumbline trace ${facts[*]} --from $FROM --to $TO"
+node dist/cli.js trace "${facts[@]}" --from "$FROM" --to "$TO"
+node dist/cli.js trace "${facts[@]}" --from "$FROM" --to "$TO" --json >"$OUT/demo.plumbline-trace.json"
+
+[ "${DEMO_OPEN:-1}" = 1 ] || exit 0
+exec scripts/demo-open.sh "$OUT/demo.plumbline-trace.json"
