@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { mkdir } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import type { Browser, BrowserContext, Frame, Locator, Page } from 'playwright-core'
+import { launchBrowser, loopbackContext } from './browser.ts'
+import { type ServerOptions, startServer, type VsCodeServer } from './server.ts'
+
+/** Colour themes every picture is taken in, with the body class VS Code gives a webview for them. */
+export const THEMES = {
+  light: { name: 'Light Modern', kind: 'vscode-light' },
+  dark: { name: 'Dark Modern', kind: 'vscode-dark' },
+  'high-contrast': { name: 'Default High Contrast', kind: 'vscode-high-contrast' },
+} as const
+export type ThemeName = keyof typeof THEMES
+
+export interface WorkbenchOptions extends ServerOptions {
+  /** Folder to open; the server's scratch folder when left out. */
+  readonly open?: string
+  /** Run an extension from its folder, unpackaged. */
+  readonly extensionFolder?: string
+  /** A file to show at start. */
+  readonly file?: string
+  readonly viewport?: { readonly width: number; readonly height: number }
+}
+
+/** VS Code's real workbench in a real browser, driven as a person would: commands, views, editors, webviews. */
+export class Workbench {
+  readonly page: Page
+  readonly server: VsCodeServer
+  readonly #browser: Browser
+
+  private constructor(page: Page, server: VsCodeServer, browser: Browser) {
+    this.page = page
+    this.server = server
+    this.#browser = browser
+  }
+
+  static async start(options: WorkbenchOptions = {}): Promise<Workbench> {
+    const server = await startServer(options)
+    let browser: Browser | undefined
+    try {
+      browser = await launchBrowser()
+      const context = await loopbackContext(browser, { viewport: options.viewport ?? { width: 1440, height: 900 } })
+      await context.grantPermissions(['clipboard-read', 'clipboard-write'])
+      const page = await openWorkbench(context, server, options)
+      return new Workbench(page, server, browser)
+    } catch (error) {
+      await browser?.close()
+      await server.stop()
+      throw error
+    }
+  }
+
+  /** Runs a command by its title in the palette, as "Plumbline: Open Bundle…". */
+  async runCommand(title: string, timeout = 20_000): Promise<void> {
+    const end = Date.now() + timeout
+    // An open palette doesn't hear of commands registered meanwhile: open it again until the extension is there.
+    for (;;) {
+      await this.page.keyboard.press('F1')
+      await this.page.locator('.quick-input-widget input.input').fill(`>${title}`)
+      try {
+        return await this.pick(title, 1500)
+      } catch (error) {
+        if (Date.now() > end) throw error
+        await this.page.keyboard.press('Escape')
+      }
+    }
+  }
+
+  /** Chooses an entry of the open quick pick by its label. */
+  async pick(label: string, timeout = 20_000): Promise<void> {
+    await this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: label }).first().click({ timeout })
+  }
+
+  /** Types into the open input box or quick pick and accepts. */
+  async enter(text: string): Promise<void> {
+    await this.page.locator('.quick-input-widget input.input').fill(text)
+    await this.page.keyboard.press('Enter')
+  }
+
+  /** The row of a tree view by its label. */
+  treeItem(label: string): Locator {
+    return this.page.locator('.monaco-list-row[role="treeitem"]').filter({ hasText: label }).first()
+  }
+
+  /** The document inside the webview whose content matches `selector`: two frames deep. */
+  async webview(selector: string, timeout = 20_000): Promise<Frame> {
+    const end = Date.now() + timeout
+    while (Date.now() < end) {
+      for (const frame of this.page.frames()) {
+        const inside = frame.parentFrame() !== this.page.mainFrame() && frame.parentFrame() !== null
+        if (inside && (await frame.locator(selector).count().catch(() => 0)) > 0) return frame
+      }
+      await this.page.waitForTimeout(100)
+    }
+    throw new Error(`no webview shows ${selector}; frames: ${this.page.frames().map((frame) => frame.url().slice(0, 80)).join(', ')}`)
+  }
+
+  async setTheme(theme: ThemeName): Promise<void> {
+    await this.server.configure({ 'workbench.colorTheme': THEMES[theme].name })
+    await this.page.locator(`.monaco-workbench.${workbenchClass(theme)}`).waitFor()
+    // Webviews hear of it a message later.
+    await this.page.waitForTimeout(300)
+  }
+
+  /** Writes out/screenshots/NAME.png; `of` narrows it to an element. */
+  async screenshot(name: string, of?: Locator): Promise<string> {
+    const path = await screenshotPath(name)
+    await (of ?? this.page).screenshot({ path, animations: 'disabled' })
+    return path
+  }
+
+  async close(): Promise<void> {
+    await this.#browser.close()
+    await this.server.stop()
+  }
+}
+
+export async function screenshotPath(name: string): Promise<string> {
+  const folder = resolve('out/screenshots')
+  await mkdir(folder, { recursive: true })
+  return join(folder, `${name}.png`)
+}
+
+export async function openWorkbench(context: BrowserContext, server: VsCodeServer, options: WorkbenchOptions): Promise<Page> {
+  const page = await context.newPage()
+  const payload: [string, string][] = [['skipWelcome', 'true']]
+  if (options.extensionFolder) payload.push(['extensionDevelopmentPath', remoteUri(server, options.extensionFolder)])
+  if (options.file) payload.push(['openFile', remoteUri(server, options.file)])
+  await page.goto(workbenchUrl(server, options.open ?? server.folder, payload))
+  await page.locator('.monaco-workbench .part.statusbar .statusbar-item').first().waitFor({ timeout: 60_000 })
+  return page
+}
+
+export function workbenchUrl(server: VsCodeServer, folder: string, payload: readonly (readonly [string, string])[]): string {
+  const url = new URL(`http://${server.authority}/`)
+  url.searchParams.set('folder', resolve(folder))
+  url.searchParams.set('payload', JSON.stringify(payload))
+  return url.href
+}
+
+export function remoteUri(server: VsCodeServer, path: string): string {
+  return `vscode-remote://${server.authority}${resolve(path)}`
+}
+
+function workbenchClass(theme: ThemeName): string {
+  return { light: 'vs', dark: 'vs-dark', 'high-contrast': 'hc-black' }[theme]
+}
