@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"plumbline.dev/lab"
+	"plumbline.dev/lab/internal/cache"
+	"plumbline.dev/lab/internal/cluster"
+)
+
+// say reports progress. Standard output is for answers only.
+func say(text string) { fmt.Fprintln(os.Stderr, "lab:", text) }
+
+// sourceRoot is where the lab's sources are; the wrapper script knows.
+func sourceRoot() (string, error) {
+	if root := os.Getenv("PLUMBLINE_LAB_ROOT"); root != "" {
+		return root, nil
+	}
+	return "", errors.New("PLUMBLINE_LAB_ROOT is not set: run the lab through lab/lab")
+}
+
+func binaries() (cluster.Binaries, error) {
+	root, err := sourceRoot()
+	if err != nil {
+		return cluster.Binaries{}, err
+	}
+	kubelab, err := cache.Kubelab(root, say)
+	if err != nil {
+		return cluster.Binaries{}, err
+	}
+	app, err := cache.App(root)
+	return cluster.Binaries{Kubelab: kubelab, App: app}, err
+}
+
+func buildCommand([]string) error {
+	built, err := binaries()
+	if err != nil {
+		return err
+	}
+	fmt.Println(built.Kubelab)
+	fmt.Println(built.App)
+	return nil
+}
+
+// upFlags are shared by "up" and "with".
+func upFlags(name string) (set *flag.FlagSet, options *cluster.Options, fresh *bool) {
+	set = flag.NewFlagSet(name, flag.ContinueOnError)
+	options = &cluster.Options{}
+	set.StringVar(&options.Proxy, "proxy", "iptables", "mode of kube-proxy: "+strings.Join(cluster.Proxies, ", "))
+	set.StringVar(&options.Backend, "iptables-backend", "nft", "which iptables nodes have: "+strings.Join(cluster.Backends, ", "))
+	return set, options, set.Bool("fresh", false, "start anew even when the lab runs that way already")
+}
+
+func upCommand(arguments []string) error {
+	flags, options, fresh := upFlags("up")
+	if err := flags.Parse(arguments); err != nil || flags.NArg() > 0 {
+		return errUsage
+	}
+	return locked(func() error {
+		if err := ensureUp(*options, *fresh); err != nil {
+			return err
+		}
+		fmt.Println("export KUBECONFIG=" + cluster.Config)
+		return nil
+	})
+}
+
+// ensureUp brings the lab up unless it runs the same way already.
+func ensureUp(options cluster.Options, fresh bool) error {
+	if err := options.Validate(); err != nil {
+		return fmt.Errorf("%w: %w", errUsage, err)
+	}
+	if err := cluster.CheckMachine(); err != nil {
+		return err
+	}
+	if current, running := cluster.Running(); running && current == options && !fresh {
+		say("already up: " + describe(current))
+		return nil
+	}
+	built, err := binaries()
+	if err != nil {
+		return err
+	}
+	manifests, err := lab.Workloads()
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	timed := func(text string) { say(fmt.Sprintf("%5.1f s  %s", time.Since(start).Seconds(), text)) }
+	if err := cluster.Up(options, built, manifests, timed); err != nil {
+		return err
+	}
+	timed("up: " + describe(options))
+	return nil
+}
+
+func describe(options cluster.Options) string {
+	return fmt.Sprintf("kube-proxy %s, iptables %s", options.Proxy, options.Backend)
+}
+
+func downCommand([]string) error {
+	if err := cluster.CheckMachine(); err != nil {
+		return err
+	}
+	return locked(cluster.Down)
+}
+
+func statusCommand([]string) error {
+	if options, running := cluster.Running(); running {
+		fmt.Println("up:", describe(options))
+		fmt.Println("kubeconfig:", cluster.Config)
+		return nil
+	}
+	left, err := cluster.Leftovers()
+	if err != nil {
+		return err
+	}
+	if len(left) > 0 {
+		fmt.Printf("not up, but %d things of a lab are on this machine (see lab verify-clean; lab down removes them)\n", len(left))
+		return nil
+	}
+	fmt.Println("down")
+	return nil
+}
+
+func verifyCommand([]string) error {
+	left, err := cluster.Leftovers()
+	if err != nil {
+		return err
+	}
+	for _, item := range left {
+		fmt.Println(item)
+	}
+	if len(left) > 0 {
+		return childExit(1)
+	}
+	return nil
+}
+
+func kubeconfigCommand([]string) error {
+	fmt.Println(cluster.Config)
+	return nil
+}
+
+func kubectlCommand(arguments []string) error {
+	command, err := cluster.Kubectl(arguments...)
+	if err != nil {
+		return err
+	}
+	return foreground(command, nil)
+}
+
+func nodeCommand(arguments []string) error {
+	if len(arguments) < 2 {
+		return errUsage
+	}
+	command, err := cluster.InNode(arguments[0], arguments[1:]...)
+	if err != nil {
+		return err
+	}
+	return foreground(command, nil)
+}
+
+func outsideCommand(arguments []string) error {
+	if len(arguments) < 1 {
+		return errUsage
+	}
+	command, err := cluster.Outside(arguments...)
+	if err != nil {
+		return err
+	}
+	return foreground(command, nil)
+}
+
+func nodeInitCommand(arguments []string) error {
+	if len(arguments) < 3 {
+		return errUsage
+	}
+	return cluster.NodeInit(arguments[0], arguments[1], arguments[2:])
+}
+
+// foreground runs a command on the user's terminal and passes its exit code on.
+func foreground(line, env []string) error {
+	command := exec.Command(line[0], line[1:]...)
+	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
+	command.Env = append(os.Environ(), env...)
+	err := command.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) && exit.ExitCode() > 0 {
+		return childExit(exit.ExitCode())
+	}
+	return err
+}

@@ -1,0 +1,3 @@
+module plumbline.dev/lab
+
+go 1.26

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package cluster
+
+import (
+	"fmt"
+	"os"
+	"sort"
+	"strings"
+	"time"
+
+	"plumbline.dev/lab/internal/host"
+	"plumbline.dev/lab/internal/image"
+)
+
+// Up brings a lab up from nothing: two ready nodes, the given workloads ready, Services answering on both nodes. What
+// an interrupted run left is removed first. Only the caller's lock keeps two of them apart.
+func Up(options Options, binaries Binaries, manifests string, progress func(string)) error {
+	if err := options.Validate(); err != nil {
+		return err
+	}
+	if err := Down(); err != nil {
+		return fmt.Errorf("clearing what was there: %w", err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	l := &lab{
+		self: self, kubelab: binaries.Kubelab, app: binaries.App, dataplane: kubeProxy{}, progress: progress,
+		processes: map[string]*host.Process{},
+	}
+	nodes := options.nodes()
+	if err := l.build(nodes); err != nil {
+		return err
+	}
+	client, err := l.boot(nodes)
+	if err != nil {
+		return err
+	}
+	if err := l.populate(client, nodes, manifests); err != nil {
+		return err
+	}
+	return writeJSON(stateFile(), state{options, binaries, time.Now()})
+}
+
+// build makes everything that needs no running process: folders, image, certificates, network.
+func (l *lab) build(nodes []node) error {
+	for _, dir := range []string{RunDir + "/log", RunDir + "/pid", DiskDir} {
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	if err := writeAppImage(l.app); err != nil {
+		return err
+	}
+	if err := writeCertificates(nodes); err != nil {
+		return err
+	}
+	return buildNetwork(nodes)
+}
+
+// writeAppImage packs the workload binary under the two names it is used by.
+func writeAppImage(app string) error {
+	file, err := os.Create(AppTar)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	err = image.Write(file, image.Image{
+		Tags: []string{appImage, pauseTag}, Files: []image.File{{Path: "/app", From: app}},
+		Entrypoint: []string{"/app"}, Cmd: []string{"pause"}, Env: []string{"PATH=/"},
+	})
+	if err != nil {
+		return err
+	}
+	return file.Close()
+}
+
+// boot starts the control plane and the nodes and waits until all of them are ready.
+func (l *lab) boot(nodes []node) (*api, error) {
+	if err := l.startControlPlane(); err != nil {
+		return nil, err
+	}
+	// The runtimes start while the API server does; kubelets start after it, because they retry ever more slowly.
+	if err := each(nodes, l.startRuntime); err != nil {
+		return nil, err
+	}
+	client, err := newAPI()
+	if err != nil {
+		return nil, err
+	}
+	err = l.wait("API server", 60*time.Second, "kube-apiserver", func() (bool, error) {
+		return client.get("/readyz", nil) == nil, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.progress("API server answers")
+	return client, each(nodes, func(n node) error {
+		if err := l.startKubelet(n); err != nil {
+			return err
+		}
+		if err := l.dataplane.start(l, n); err != nil {
+			return err
+		}
+		if err := l.register(client, n); err != nil {
+			return err
+		}
+		return l.wait("node "+n.name+" ready", 60*time.Second, "kubelet-"+n.name, func() (bool, error) {
+			return client.nodeReady(n.name), nil
+		})
+	})
+}
+
+// register completes the node's object: its pod networks, and for whoever looks at only this node on a machine that is
+// several, the control group below which everything of the node is.
+func (l *lab) register(client *api, n node) error {
+	change := object{
+		"metadata": object{"annotations": object{scopeKey: "/" + n.space()}},
+		"spec":     object{"podCIDR": n.pods4, "podCIDRs": []string{n.pods4, n.pods6}},
+	}
+	var last error
+	err := l.wait("node "+n.name+" registered", 60*time.Second, "kubelet-"+n.name, func() (bool, error) {
+		last = client.patch("/api/v1/nodes/"+n.name, change)
+		return last == nil, nil
+	})
+	if err != nil {
+		return fmt.Errorf("%w (%v)", err, last)
+	}
+	return nil
+}
+
+// populate adds workloads, house rules and load balancer addresses, and waits until all of it works.
+func (l *lab) populate(client *api, nodes []node, manifests string) error {
+	l.progress("nodes ready")
+	if err := l.apply(client, manifests); err != nil {
+		return err
+	}
+	if err := each(nodes, node.addHouseRules); err != nil {
+		return err
+	}
+	if err := assignLoadBalancers(client); err != nil {
+		return err
+	}
+	if err := l.startOutside(); err != nil {
+		return err
+	}
+	if err := l.waitForPods(client); err != nil {
+		return err
+	}
+	l.progress("workloads ready")
+	return l.waitForServices(nodes)
+}
+
+// startOutside runs the same server on the machine outside of the cluster, so that pods have somewhere to go.
+func (l *lab) startOutside() error {
+	return l.start("outside", extSpace, nil, []string{"nsenter", "--net=" + host.NamespacePath(extSpace), l.app,
+		"serve", "--http", ":8080", "--tcp", ":9000", "--udp", ":9001"})
+}
+
+// each runs a step for all nodes at once and returns the first error.
+func each(nodes []node, step func(node) error) error {
+	results := make(chan error, len(nodes))
+	for _, n := range nodes {
+		go func() { results <- step(n) }()
+	}
+	var first error
+	for range nodes {
+		if err := <-results; err != nil && first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+func sortedKeys(set map[string]bool) []string {
+	keys := make([]string, 0, len(set))
+	for key := range set {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys)
+	return keys
+}
+
+func short(list []string) string {
+	sort.Strings(list)
+	if len(list) > 6 {
+		list = append(list[:6:6], "…")
+	}
+	return strings.Join(list, ", ")
+}
