@@ -22,14 +22,13 @@ export interface VsCodeServer {
   readonly authority: string
   /** Scratch folder for the test's workspaces; removed by `stop`. */
   readonly folder: string
-  /** Changes user settings while running: VS Code watches the file. */
-  configure(settings: Readonly<Record<string, unknown>>): Promise<void>
   /** Ends the server with all its children, and removes its folders. */
   stop(): Promise<void>
 }
 
 const QUIET_SETTINGS: Readonly<Record<string, unknown>> = {
   'telemetry.telemetryLevel': 'off',
+  'workbench.colorTheme': 'Dark Modern',
   'workbench.startupEditor': 'none',
   'workbench.tips.enabled': false,
   'workbench.enableExperiments': false,
@@ -54,15 +53,10 @@ export async function startServer(options: ServerOptions = {}): Promise<VsCodeSe
     data: join(root, 'data'),
     extensions: join(root, 'extensions'),
   }
-  let settings = { ...QUIET_SETTINGS, ...options.settings }
-  const settingsFile = join(folders.user, 'User', 'settings.json')
-  const configure = async (changes: Readonly<Record<string, unknown>>) => {
-    settings = { ...settings, ...changes }
-    await writeFile(settingsFile, JSON.stringify(settings, null, 2))
-  }
+  const settings = join(folders.user, 'User', 'settings.json')
   try {
-    for (const folder of [...Object.values(folders), dirname(settingsFile)]) await mkdir(folder, { recursive: true })
-    await configure({})
+    for (const folder of [...Object.values(folders), dirname(settings)]) await mkdir(folder, { recursive: true })
+    await writeFile(settings, JSON.stringify({ ...QUIET_SETTINGS, ...options.settings }))
     for (const file of options.vsix ?? []) await installExtension(vscode, file, folders.extensions)
     const child = spawn(
       vscode.node,
@@ -82,7 +76,6 @@ export async function startServer(options: ServerOptions = {}): Promise<VsCodeSe
     return {
       authority,
       folder: folders.folder,
-      configure,
       stop: async () => {
         await endGroup(child)
         await rm(root, { recursive: true, force: true, maxRetries: 5 })
@@ -101,10 +94,14 @@ async function installExtension(vscode: VsCode, vsix: string, extensions: string
     // The command line insists on the file name's end, and reads its own configuration: give it both in a folder of its own.
     const file = join(scratch, 'extension.vsix')
     await cp(vsix, file)
-    const child = spawn(vscode.node, [vscode.cli, '--install-extension', file, '--extensions-dir', extensions, '--user-data-dir', scratch], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...hostEnvironment(), XDG_CONFIG_HOME: scratch },
-    })
+    const child = spawn(
+      vscode.node,
+      [vscode.cli, '--install-extension', file, '--extensions-dir', extensions, '--user-data-dir', scratch],
+      {
+        stdio: ['ignore', 'pipe', 'pipe'],
+        env: { ...hostEnvironment(), XDG_CONFIG_HOME: scratch },
+      },
+    )
     const output = collect(child)
     const code = await new Promise<number | null>((resolve, reject) => child.on('error', reject).on('close', resolve))
     if (code !== 0) throw new Error(`${vsix} could not be installed (exit code ${code}):\n${output()}`)

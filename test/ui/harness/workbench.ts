@@ -6,13 +6,14 @@ import type { Browser, BrowserContext, Frame, Locator, Page } from 'playwright-c
 import { launchBrowser, loopbackContext } from './browser.ts'
 import { type ServerOptions, startServer, type VsCodeServer } from './server.ts'
 
-/** Colour themes every picture is taken in, with the body class VS Code gives a webview for them. */
-export const THEMES = {
-  light: { name: 'Light Modern', kind: 'vscode-light' },
-  dark: { name: 'Dark Modern', kind: 'vscode-dark' },
-  'high-contrast': { name: 'Default High Contrast', kind: 'vscode-high-contrast' },
+/** Colour themes every picture is taken in: their names in the theme picker, and the class VS Code gives its page for them. */
+const THEMES = {
+  light: { label: 'Light Modern', workbench: 'vs' },
+  dark: { label: 'Dark Modern', workbench: 'vs-dark' },
+  'high-contrast': { label: 'Dark High Contrast', workbench: 'hc-black' },
 } as const
 export type ThemeName = keyof typeof THEMES
+export const THEME_NAMES = ['light', 'dark', 'high-contrast'] as const satisfies readonly ThemeName[]
 
 export interface WorkbenchOptions extends ServerOptions {
   /** Folder to open; the server's scratch folder when left out. */
@@ -90,16 +91,30 @@ export class Workbench {
     while (Date.now() < end) {
       for (const frame of this.page.frames()) {
         const inside = frame.parentFrame() !== this.page.mainFrame() && frame.parentFrame() !== null
-        if (inside && (await frame.locator(selector).count().catch(() => 0)) > 0) return frame
+        if (
+          inside &&
+          (await frame
+            .locator(selector)
+            .count()
+            .catch(() => 0)) > 0
+        )
+          return frame
       }
       await this.page.waitForTimeout(100)
     }
-    throw new Error(`no webview shows ${selector}; frames: ${this.page.frames().map((frame) => frame.url().slice(0, 80)).join(', ')}`)
+    throw new Error(
+      `no webview shows ${selector}; frames: ${this.page
+        .frames()
+        .map((frame) => frame.url().slice(0, 80))
+        .join(', ')}`,
+    )
   }
 
   async setTheme(theme: ThemeName): Promise<void> {
-    await this.server.configure({ 'workbench.colorTheme': THEMES[theme].name })
-    await this.page.locator(`.monaco-workbench.${workbenchClass(theme)}`).waitFor()
+    await this.runCommand('Preferences: Color Theme')
+    await this.page.locator('.quick-input-widget input.input').fill(THEMES[theme].label)
+    await this.pick(THEMES[theme].label)
+    await this.page.locator(`.monaco-workbench.${THEMES[theme].workbench}`).waitFor()
     // Webviews hear of it a message later.
     await this.page.waitForTimeout(300)
   }
@@ -142,8 +157,4 @@ export function workbenchUrl(server: VsCodeServer, folder: string, payload: read
 
 export function remoteUri(server: VsCodeServer, path: string): string {
   return `vscode-remote://${server.authority}${resolve(path)}`
-}
-
-function workbenchClass(theme: ThemeName): string {
-  return { light: 'vs', dark: 'vs-dark', 'high-contrast': 'hc-black' }[theme]
 }
