@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package lab_test
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"plumbline.dev/lab/internal/cache"
+	"plumbline.dev/lab/internal/cluster"
+)
+
+// The end-to-end tests bring real labs up on this machine. They hold the lab's lock from start to end, so that a lab in
+// use elsewhere is waited for and not torn down.
+
+func TestMain(m *testing.M) {
+	if os.Getenv("PLUMBLINE_LAB_E2E") != "" && os.Geteuid() == 0 {
+		unlock, err := cache.Lock(cluster.LockFile, func() {})
+		if err != nil {
+			panic(err)
+		}
+		defer unlock()
+		os.Setenv("PLUMBLINE_LAB_LOCKED", "1")
+	}
+	os.Exit(m.Run())
+}
+
+func needsLab(t *testing.T) {
+	t.Helper()
+	if os.Getenv("PLUMBLINE_LAB_E2E") == "" {
+		t.Skip("skipped: PLUMBLINE_LAB_E2E is not set; this test brings up a cluster")
+	}
+	if err := cluster.CheckMachine(); err != nil {
+		t.Skip("skipped:", err)
+	}
+}
+
+// run runs the lab's command line.
+func run(t *testing.T, arguments ...string) (string, error) {
+	t.Helper()
+	command := exec.Command("./lab", arguments...)
+	var stderr strings.Builder
+	command.Stderr = &stderr
+	output, err := command.Output()
+	if err != nil {
+		t.Logf("lab %s: %v\n%s", strings.Join(arguments, " "), err, stderr.String())
+	}
+	return string(output), err
+}
+
+func must(t *testing.T, arguments ...string) string {
+	t.Helper()
+	output, err := run(t, arguments...)
+	if err != nil {
+		t.Fatalf("lab %s failed\n%s", strings.Join(arguments, " "), output)
+	}
+	return output
+}
+
+func bringUp(t *testing.T, flags ...string) {
+	t.Helper()
+	must(t, append([]string{"up", "--fresh"}, flags...)...)
+	t.Cleanup(func() {
+		must(t, "down")
+		if left, err := run(t, "verify-clean"); err != nil {
+			t.Errorf("left behind:\n%s", left)
+		}
+	})
+}
+
+// machine describes what of the machine a lab could change.
+func machine(t *testing.T) string {
+	t.Helper()
+	var all strings.Builder
+	for _, line := range []string{
+		"nft list ruleset", "iptables-legacy-save", "ip rule", "ip -6 rule", "ip -br link", "ip route show table main",
+		"ip -6 route show table main", "ip netns list", "cat /sys/fs/cgroup/unified/cgroup.subtree_control",
+		"sysctl vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oops net.ipv4.ip_forward",
+		"findmnt -rno TARGET", "ls /var/lib /var/log /run /etc",
+	} {
+		fields := strings.Fields(line)
+		output, _ := exec.Command(fields[0], fields[1:]...).Output() // what does not exist here cannot be changed
+		all.WriteString("# " + line + "\n" + string(output))
+	}
+	return all.String()
+}
+
+// TestMachineIsUntouched compares the machine before and after a lab.
+func TestMachineIsUntouched(t *testing.T) {
+	needsLab(t)
+	must(t, "down")
+	before := machine(t)
+	must(t, "up", "--proxy=mixed", "--fresh")
+	must(t, "down")
+	if left, err := run(t, "verify-clean"); err != nil {
+		t.Errorf("left behind:\n%s", left)
+	}
+	after := machine(t)
+	if before != after {
+		t.Errorf("the machine changed: before\n%s\nafter\n%s", before, after)
+	}
+}
+
+// TestInterruptedRunIsCleared kills the lab in the middle of coming up.
+func TestInterruptedRunIsCleared(t *testing.T) {
+	needsLab(t)
+	must(t, "down")
+	command := exec.Command("./lab", "up", "--fresh")
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(60 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		if _, err := os.Stat(filepath.Join(cluster.RunDir, "pid", "kubelet-n1")); err == nil {
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("no kubelet within a minute")
+		}
+	}
+	_ = syscall.Kill(-command.Process.Pid, syscall.SIGKILL)
+	_ = command.Wait()
+	if left, err := run(t, "verify-clean"); err == nil || !strings.Contains(left, "process") {
+		t.Errorf("verify-clean does not see what an interrupted run left: %q", left)
+	}
+	must(t, "down")
+	if left, err := run(t, "verify-clean"); err != nil {
+		t.Errorf("left behind:\n%s", left)
+	}
+}
