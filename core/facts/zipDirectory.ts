@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { FactsError } from './error.ts'
+import { isInnerPath } from './path.ts'
 
 /** One file of a zip, as its central directory declares it. Sizes are claims until the data was inflated. */
 export interface ZipEntry {
@@ -75,9 +76,7 @@ function readEntry(view: DataView, at: number, path: string, name: string): ZipE
 }
 
 function checkPath(path: string, name: string): void {
-  const parts = (path.endsWith('/') ? path.slice(0, -1) : path).split('/')
-  const outside = parts.some((part) => part === '' || part === '.' || part === '..')
-  if (outside || /[\\\0]/.test(path) || /^[A-Za-z]:/.test(path)) {
+  if (!isInnerPath(path.endsWith('/') ? path.slice(0, -1) : path)) {
     throw new FactsError(`has an entry with an unsafe path, ${JSON.stringify(path)}`, { file: name })
   }
 }

@@ -2,13 +2,13 @@
 
 /**
  * The known names a mistyped one was probably meant to be, nearest first. A name counts as near when it begins with what was
- * typed, or differs from it by at most a third of its characters (and at least two edits are forgiven).
+ * typed, or differs from it by at most a third of its characters (one edit is always forgiven).
  */
 export function suggest(typed: string, known: Iterable<string>, limit = 3): readonly string[] {
   const candidates: { readonly name: string; readonly distance: number }[] = []
   for (const name of new Set(known)) {
     const distance = name.startsWith(typed) && typed !== '' ? 0.5 : editDistance(typed.toLowerCase(), name.toLowerCase())
-    if (distance <= Math.max(2, Math.floor(name.length / 3))) candidates.push({ name, distance })
+    if (distance <= Math.max(1, Math.floor(name.length / 3))) candidates.push({ name, distance })
   }
   candidates.sort((a, b) => a.distance - b.distance || (a.name < b.name ? -1 : 1))
   return candidates.slice(0, limit).map((candidate) => candidate.name)
