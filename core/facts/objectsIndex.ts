@@ -12,8 +12,8 @@ import {
   type PodObject,
   type ServiceObject,
 } from './objects.ts'
-import { parseEndpointSlice, parseMeta, parseNetworkPolicy, parseNode, parsePod, parseService } from './objects-parse.ts'
-import { type FactProblem, Shape } from './objects-shape.ts'
+import { parseEndpointSlice, parseMeta, parseNetworkPolicy, parseNode, parsePod, parseService } from './objectsParse.ts'
+import { type FactProblem, Shape } from './objectsShape.ts'
 
 /** One parsed JSON or YAML document, and where it came from. Lists are unfolded. */
 export interface ObjectDocument {

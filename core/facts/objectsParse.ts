@@ -17,7 +17,7 @@ import type {
   Protocol,
   ServiceObject,
 } from './objects.ts'
-import type { Shape } from './objects-shape.ts'
+import type { Shape } from './objectsShape.ts'
 
 /**
  * From the API's JSON to typed objects. Nothing here throws: what can't be read is reported with its path and left out.
