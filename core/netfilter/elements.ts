@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { type Address, prefixRange } from '../net/address.ts'
-import type { Element, Expression, Scalar } from './statement.ts'
+import type { Element, Expression, Match, Scalar } from './statement.ts'
 
 /** Builders for the rule model, shared by the iptables and nft parsers. */
 
@@ -21,4 +21,18 @@ export function prefixElement(address: Address, bits: number): Element {
 
 export function literal(scalar: Scalar): Expression {
   return { kind: 'literal', value: value(scalar) }
+}
+
+/** Value sets from elements; "in" or, negated, "not in". */
+export function compare(key: Expression, elements: readonly Element[], negated = false): Match {
+  return { kind: 'compare', key, op: negated ? 'ne' : 'eq', value: { kind: 'literal', elements } }
+}
+
+export function and(left: Expression, mask: number): Expression {
+  return { kind: 'binary', op: '&', left, right: literal(mask) }
+}
+
+/** `(key & mask) == value`, without the mask where it is all ones. */
+export function compareMasked(key: Expression, scalar: number, mask: number, negated = false): Match {
+  return compare(mask === 0xffffffff ? key : and(key, mask), [value(scalar)], negated)
 }
