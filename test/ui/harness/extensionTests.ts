@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { setTimeout as sleep } from 'node:timers/promises'
 import { launchBrowser, loopbackContext } from './browser.ts'
 import { type ServerOptions, startServer, type VsCodeServer } from './server.ts'
 import { remoteUri, workbenchUrl } from './workbench.ts'
@@ -39,26 +40,23 @@ async function runIn(server: VsCodeServer, options: ExtensionTests): Promise<Ext
   try {
     const page = await (await loopbackContext(browser)).newPage()
     const lines: string[] = []
-    const ended = Promise.withResolvers<number>()
+    let end: (code: number) => void = () => {}
+    const ended = new Promise<number>((resolve) => {
+      end = resolve
+    })
     // Both must be there before the page loads.
     await page.exposeFunction('codeAutomationLog', (type: string, args: unknown[]) => lines.push(`${type}: ${args.join(' ')}`))
-    await page.exposeFunction('codeAutomationExit', (code: number) => ended.resolve(code))
+    await page.exposeFunction('codeAutomationExit', (code: number) => end(code))
+    const payload = [
+      ['extensionDevelopmentPath', remoteUri(server, options.extension)],
+      ['extensionTestsPath', remoteUri(server, options.tests)],
+      ['skipWelcome', 'true'],
+    ] as const
+    await page.goto(workbenchUrl(server, options.open ?? server.folder, payload))
     const seconds = options.timeoutSeconds ?? 120
-    const timer = setTimeout(
-      () => ended.reject(new Error(`the extension's tests did not end within ${seconds} s. Console:\n${lines.join('\n')}`)),
-      seconds * 1000,
-    )
-    try {
-      const payload = [
-        ['extensionDevelopmentPath', remoteUri(server, options.extension)],
-        ['extensionTestsPath', remoteUri(server, options.tests)],
-        ['skipWelcome', 'true'],
-      ] as const
-      await page.goto(workbenchUrl(server, options.open ?? server.folder, payload))
-      return { code: await ended.promise, log: lines.join('\n') }
-    } finally {
-      clearTimeout(timer)
-    }
+    const code = await Promise.race([ended, sleep(seconds * 1000, null, { ref: false })])
+    if (code === null) throw new Error(`the extension's tests did not end within ${seconds} s. Console:\n${lines.join('\n')}`)
+    return { code, log: lines.join('\n') }
   } finally {
     await browser.close()
   }
