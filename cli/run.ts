@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { PlumblineError } from '../cluster/errors.ts'
 import { FactsError } from '../core/facts/error.ts'
 import { didYouMean } from '../core/text/suggest.ts'
 import { type Command, optionsOf } from './command.ts'
@@ -66,6 +67,10 @@ function report(error: unknown, command: Command | undefined, io: Io): number {
   if (error instanceof FactsError || error instanceof CliError) {
     io.say(`plumbline: ${error.message}`)
     return error instanceof CliError ? error.exitCode : EXIT.facts
+  }
+  if (PlumblineError.is(error)) {
+    io.say(`plumbline: ${error.message}`)
+    return error.code === 'kubeconfig' ? EXIT.facts : EXIT.unreachable
   }
   io.say(`plumbline: internal error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`)
   return EXIT.internal
