@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"strings"
+	"syscall"
 	"time"
 
 	"plumbline.dev/lab"
@@ -187,15 +189,30 @@ func nodeInitCommand(arguments []string) error {
 	return cluster.NodeInit(arguments[0], arguments[1], arguments[2:])
 }
 
-// foreground runs a command on the user's terminal and passes its exit code on.
+// foreground runs a command on the user's terminal and passes its exit code on. An interrupt ends the command, not this
+// program, which may have to clean up after it.
 func foreground(line, env []string) error {
 	command := exec.Command(line[0], line[1:]...)
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
 	command.Env = append(os.Environ(), env...)
-	err := command.Run()
-	var exit *exec.ExitError
-	if errors.As(err, &exit) && exit.ExitCode() > 0 {
-		return childExit(exit.ExitCode())
+	if err := command.Start(); err != nil {
+		return err
 	}
-	return err
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	ended := make(chan error, 1)
+	go func() { ended <- command.Wait() }()
+	for {
+		select {
+		case received := <-signals:
+			_ = command.Process.Signal(received)
+		case err := <-ended:
+			var exit *exec.ExitError
+			if errors.As(err, &exit) && exit.ExitCode() > 0 {
+				return childExit(exit.ExitCode())
+			}
+			return err
+		}
+	}
 }

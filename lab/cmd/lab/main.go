@@ -59,6 +59,8 @@ func main() {
 		fmt.Fprintf(os.Stderr, "lab: unknown command %q\n%s", os.Args[1], usageText)
 		os.Exit(2)
 	}
+	// System tools are in folders that users' PATHs often lack; nodes inherit this one.
+	os.Setenv("PATH", os.Getenv("PATH")+":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin")
 	os.Exit(exitCode(command(os.Args[2:])))
 }
 

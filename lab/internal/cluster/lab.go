@@ -130,7 +130,7 @@ func CheckMachine() error {
 	}
 	missing := map[string]bool{}
 	for tool, pkg := range tools {
-		if _, err := findTool(tool); err != nil {
+		if _, err := exec.LookPath(tool); err != nil {
 			missing[pkg] = true
 		}
 	}
@@ -144,17 +144,4 @@ func CheckMachine() error {
 		return fmt.Errorf("lab needs control groups: %w", err)
 	}
 	return nil
-}
-
-// findTool looks in PATH and in the folders of system tools, which users' PATHs often lack.
-func findTool(name string) (string, error) {
-	if path, err := exec.LookPath(name); err == nil {
-		return path, nil
-	}
-	for _, dir := range []string{"/usr/sbin", "/sbin"} {
-		if path, err := exec.LookPath(filepath.Join(dir, name)); err == nil {
-			return path, nil
-		}
-	}
-	return "", fmt.Errorf("%s is not installed", name)
 }

@@ -68,7 +68,7 @@ func (n node) prepare() error {
 // chooseIPTables makes a folder in front of PATH in which "iptables" is the chosen variant. Distributions choose
 // through one link for the whole machine; nodes differ from each other and from the machine.
 func (n node) chooseIPTables() error {
-	program, err := findTool("xtables-" + n.backend + "-multi")
+	program, err := exec.LookPath("xtables-" + n.backend + "-multi")
 	if err != nil {
 		return err
 	}
