@@ -85,7 +85,7 @@ function services(family: 4 | 6): readonly MapLayout[] {
       value: [
         address('frontend', family, 0),
         { name: 'frontendPort', type: 'be16', offset: size },
-        { name: 'revNat', type: 'u16', offset: size + 2, means: 'revnat' },
+        { name: 'revNat', type: 'be16', offset: size + 2, means: 'revnat' },
       ],
     },
     {
