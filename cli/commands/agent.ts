@@ -13,7 +13,7 @@ import type { Io } from '../io.ts'
 import { type LiveSource, withSession } from '../live.ts'
 import type { Options } from '../options.ts'
 import { jsonText } from '../output.ts'
-import { CLUSTER_OPTIONS, factSource } from '../sources.ts'
+import { CLUSTER_OPTIONS } from '../sources.ts'
 
 const STATUS_SCHEMA = 'plumbline.agent-status/v1'
 const ACTIONS = ['install', 'status', 'remove'] as const
@@ -72,12 +72,9 @@ function checkUsage(options: Options): (typeof ACTIONS)[number] {
   return action
 }
 
+/** Without a context: the current one, as kubectl takes it; the question before a change names it. */
 function liveSource(options: Options): LiveSource {
-  if (options.given(['context', 'kubeconfig']).length === 0)
-    throw new UsageError('`--context` is missing: agents are managed in a named cluster only')
-  const source = factSource(options)
-  if (source.kind !== 'live') throw new UsageError('agents are managed in a live cluster only')
-  return source
+  return { kind: 'live', context: options.value('context'), kubeconfig: options.values('kubeconfig') }
 }
 
 async function openDeployment(session: ClusterSession, options: Options, io: Io): Promise<AgentDeployment> {
