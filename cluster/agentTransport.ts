@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/**
+ * HTTP/2 over a byte stream to an agent. At most one session at a time; a broken or idle one is replaced on the next call.
+ *
+ * Written instead of using connect-node's own session manager, because that one stops listening to a session that failed,
+ * and Node then treats the session's own, later `error` event as an uncaught exception.
+ */
+
+import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants, type OutgoingHttpHeaders } from 'node:http2'
+import type { Duplex } from 'node:stream'
+import type { GrpcTransportOptions } from '@connectrpc/connect-node'
+import { PlumblineError } from './errors.ts'
+
+type SessionManager = NonNullable<GrpcTransportOptions['sessionManager']>
+
+const OPEN_TIMEOUT = 20_000
+const IDLE_TIMEOUT = 60_000
+
+export class AgentTransport implements SessionManager {
+  readonly authority = 'http://agent'
+  readonly #open: () => Duplex
+  #session: Promise<ClientHttp2Session> | undefined
+  #live: ClientHttp2Session | undefined
+  #idle: NodeJS.Timeout | undefined
+  #requests = 0
+  #streamError: unknown
+
+  /** `open` must return at once; the stream may connect later. */
+  constructor(open: () => Duplex) {
+    this.#open = open
+  }
+
+  /** Why the byte stream last died; undefined while it lives. */
+  get streamError(): unknown {
+    return this.#streamError
+  }
+
+  get isOpen(): boolean {
+    return this.#live !== undefined && !this.#live.closed && !this.#live.destroyed
+  }
+
+  async request(
+    method: string,
+    path: string,
+    headers: OutgoingHttpHeaders,
+    options: Parameters<ClientHttp2Session['request']>[1],
+  ): Promise<ClientHttp2Stream> {
+    const session = await this.#ready()
+    const stream = session.request(
+      { ...headers, [constants.HTTP2_HEADER_METHOD]: method, [constants.HTTP2_HEADER_PATH]: path },
+      options,
+    )
+    this.#requests += 1
+    clearTimeout(this.#idle)
+    stream.once('close', () => {
+      this.#requests -= 1
+      if (this.#requests === 0) this.#idle = setTimeout(() => this.close(), IDLE_TIMEOUT).unref()
+    })
+    return stream
+  }
+
+  /** Deadlines of calls and the tunnel's own pings find dead peers; nothing is to be kept here. */
+  notifyResponseByteRead(): void {}
+
+  close(): void {
+    clearTimeout(this.#idle)
+    this.#live?.destroy()
+    this.#forget()
+  }
+
+  #ready(): Promise<ClientHttp2Session> {
+    if (!this.isOpen) this.#forget()
+    this.#session ??= this.#connect()
+    return this.#session
+  }
+
+  #forget(): void {
+    this.#session = undefined
+    this.#live = undefined
+  }
+
+  #connect(): Promise<ClientHttp2Session> {
+    this.#streamError = undefined
+    const stream = this.#open()
+    stream.on('error', (error) => {
+      this.#streamError = error
+    })
+    const session = connect(this.authority, { createConnection: () => stream })
+    this.#live = session
+    return new Promise((resolve, reject) => {
+      const late = setTimeout(() => {
+        session.destroy(new PlumblineError('timeout', `The agent did not open its side within ${OPEN_TIMEOUT / 1000} s`))
+      }, OPEN_TIMEOUT)
+      session.on('error', (error) => reject(this.#streamError ?? error))
+      session.on('close', () => {
+        clearTimeout(late)
+        stream.destroy()
+        if (this.#live === session) this.#forget()
+        reject(this.#streamError ?? new PlumblineError('tunnel', 'The agent closed the connection'))
+      })
+      // The peer's settings are the first proof that somebody speaks HTTP/2 at the other end.
+      session.once('remoteSettings', () => {
+        clearTimeout(late)
+        resolve(session)
+      })
+    })
+  }
+}

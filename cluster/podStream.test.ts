@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { createServer, type IncomingMessage, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { buffer } from 'node:stream/consumers'
+import { after, before, test } from 'node:test'
+import { KubeConfig } from '@kubernetes/client-node'
+import { type WebSocket, WebSocketServer } from 'ws'
+import { ApiServer } from './apiServer.ts'
+import { ApiError, PlumblineError } from './errors.ts'
+import { PodStream } from './podStream.ts'
+
+/** Speaks the server's side of v5.channel.k8s.io on a real WebSocket. */
+let http: Server
+let sockets: WebSocketServer
+let api: ApiServer
+let behave: (socket: WebSocket, request: IncomingMessage) => void
+let refuse: { status: number; body: string } | undefined
+
+before(async () => {
+  http = createServer()
+  sockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'v5.channel.k8s.io' })
+  http.on('upgrade', (request, socket, head) => {
+    if (refuse !== undefined) {
+      socket.end(`HTTP/1.1 ${refuse.status} Refused\r\nContent-Length: ${Buffer.byteLength(refuse.body)}\r\n\r\n${refuse.body}`)
+      return
+    }
+    sockets.handleUpgrade(request, socket, head, (accepted) => behave(accepted, request))
+  })
+  http.listen(0, '127.0.0.1')
+  await once(http, 'listening')
+  const config = new KubeConfig()
+  const server = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
+  config.loadFromClusterAndUser({ name: 'c', server, skipTLSVerify: true }, { name: 'u', token: 'secret' })
+  api = await ApiServer.open(async () => config, 'u')
+})
+
+after(() => {
+  for (const socket of sockets.clients) socket.terminate()
+  sockets.close()
+  http.closeAllConnections()
+  http.close()
+})
+
+function open(options = {}): PodStream {
+  return new PodStream(
+    api,
+    { namespace: 'plumbline', pod: 'agent-1', container: 'agent', command: ['/agent', 'connect'] },
+    options,
+  )
+}
+
+const frame = (channel: number, text: string | Buffer) => Buffer.concat([Buffer.of(channel), Buffer.from(text)])
+const SUCCESS = frame(3, '{"status":"Success"}')
+
+test('carries bytes both ways, half closes, and ends with the command', async () => {
+  behave = (socket, request) => {
+    assert.equal(request.headers.authorization, 'Bearer secret')
+    assert.match(
+      request.url ?? '',
+      /^\/api\/v1\/namespaces\/plumbline\/pods\/agent-1\/exec\?container=agent&.*command=%2Fagent&command=connect$/,
+    )
+    const got: Buffer[] = []
+    socket.on('message', (message: Buffer) => {
+      if (message[0] === 0) got.push(message.subarray(1))
+      else if (message[0] === 255 && message[1] === 0) {
+        socket.send(frame(1, Buffer.concat(got)))
+        socket.send(frame(255, Buffer.of(1)))
+        socket.send(SUCCESS)
+        socket.close()
+      }
+    })
+  }
+  const stream = open()
+  const sent = Buffer.alloc(3_000_000, 'abcdefg')
+  for (let at = 0; at < sent.length; at += 100_000) stream.write(sent.subarray(at, at + 100_000))
+  stream.end()
+  assert.deepEqual(await buffer(stream), sent)
+})
+
+test('a reader that stops reading stops the server', async () => {
+  let pending = 0
+  behave = (socket) => {
+    for (let i = 0; i < 64; i += 1) {
+      pending += 1
+      socket.send(frame(1, Buffer.alloc(1 << 20)), () => {
+        pending -= 1
+      })
+    }
+    socket.send(SUCCESS)
+  }
+  const stream = open()
+  stream.read(0)
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  assert.ok(pending > 32, `the server still holds ${pending} of 64 MiB`)
+  assert.ok(stream.readableLength < 4 << 20, `${stream.readableLength} bytes are buffered here`)
+  assert.equal((await buffer(stream)).length, 64 << 20)
+})
+
+test('a write completes only once the socket took it', async () => {
+  let received = 0
+  let peer: WebSocket | undefined
+  behave = (socket) => {
+    peer = socket
+    socket.pause()
+    socket.on('message', (message: Buffer) => {
+      received += message.length - 1
+    })
+  }
+  const stream = open()
+  let written = 0
+  for (let i = 0; i < 64; i += 1) {
+    stream.write(Buffer.alloc(1 << 20), () => {
+      written += 1
+    })
+  }
+  await new Promise((resolve) => setTimeout(resolve, 500))
+  assert.ok(written < 32, `${written} MiB were taken while nobody read`)
+  peer?.resume()
+  while (received < 64 << 20) await new Promise((resolve) => setTimeout(resolve, 20))
+  stream.destroy()
+})
+
+test('a failed command tells its status and its last words', async () => {
+  behave = (socket) => {
+    socket.send(frame(2, 'no such socket\u001b[31m\n'))
+    socket.send(frame(3, '{"status":"Failure","message":"command terminated with exit code 1"}'))
+  }
+  const [error] = await once(open().resume(), 'error').catch((error) => [error])
+  assert.ok(PlumblineError.is(error, 'tunnel'))
+  assert.match(error.message, /`\/agent connect` in `agent-1` ended: command terminated with exit code 1: no such socket\\x1b/)
+})
+
+test('a cut connection, a hostile frame and silence destroy the stream with a reason', async () => {
+  behave = (socket) => socket.terminate()
+  const [cut] = await once(open().resume(), 'error').catch((error) => [error])
+  assert.match(String(cut), /The tunnel to `agent-1` was cut: the connection was closed/)
+  behave = (socket) => socket.send(Buffer.alloc(8 << 20))
+  const [huge] = await once(open().resume(), 'error').catch((error) => [error])
+  assert.match(String(huge), /was cut: Max payload size exceeded/)
+  behave = (socket) => socket.pause()
+  const [silent] = await once(open({ pingIntervalMs: 50 }).resume(), 'error').catch((error) => [error])
+  assert.match(String(silent), /no sign of life/)
+})
+
+test('a missing right is named, with the right', async () => {
+  refuse = {
+    status: 403,
+    body: JSON.stringify({
+      kind: 'Status',
+      message:
+        'pods "agent-1" is forbidden: User "u" cannot create resource "pods/exec" in API group "" in the namespace "plumbline"',
+    }),
+  }
+  const [error] = await once(open().resume(), 'error').catch((error) => [error])
+  refuse = undefined
+  assert.ok(PlumblineError.is(error, 'forbidden'))
+  assert.match(error.message, /^Can't exec into `agent-1`: your user lacks `create pods\/exec` in `plumbline`/)
+  assert.ok(ApiError.is(error.cause))
+  assert.deepEqual(error.cause.missing, { verb: 'create', group: '', resource: 'pods/exec', namespace: 'plumbline' })
+})
