@@ -4,7 +4,7 @@ import { isLoopback, type Netns } from '../facts/netns.ts'
 import { type Address, formatAddress } from '../net/address.ts'
 import { NOTHING_DECIDED, type RouteDecision, type RouteFailure, type Unrouted } from './decision.ts'
 import { fibLookup, type Lookup, type LookupBranch } from './lookup.ts'
-import { spread } from './output.ts'
+import { needsDevice6, spread } from './output.ts'
 import { type Flow, hasDefaultRules } from './rules.ts'
 import { eitherSetting, globalSetting, maxSetting, ownSetting, type Setting } from './settings.ts'
 import { isLimitedBroadcast, isLoopbackAddress, isMulticast, isOwnAddress, isZeronet } from './source.ts'
@@ -24,9 +24,13 @@ export function routeInput(netns: Netns, flow: InputFlow): readonly RouteDecisio
 function input4(netns: Netns, flow: InputFlow): readonly RouteDecision[] {
   const { src, dst, iif } = flow
   if (isMulticast(src) || isLimitedBroadcast(src)) return [martianSource(flow, 'multicast and broadcast are no source')]
-  if (isLimitedBroadcast(dst) || (isAny(src) && isAny(dst))) return [local(flow, 'broadcast')]
+  if (isLimitedBroadcast(dst) || (isAny(src) && isAny(dst))) {
+    const refused = isZeronet(src) ? undefined : validateSource(netns, flow, undefined)
+    return [refused ?? local(flow, 'broadcast')]
+  }
   if (isZeronet(src)) return [martianSource(flow, '0.0.0.0/8 is no source')]
   if (isZeronet(dst)) return [martian('martian-destination', `${formatAddress(dst)} is no destination`)]
+  if (isMulticast(dst)) return [notJoined(dst, iif)]
   const localnet = eitherSetting(netns, 4, iif, 'route_localnet')
   if (localnet.value === 0 && !isLoopback(netns.devices.named(iif))) {
     if (isLoopbackAddress(dst)) return [martian('martian-destination', notOverWire(dst, iif), localnet.key)]
@@ -38,7 +42,9 @@ function input4(netns: Netns, flow: InputFlow): readonly RouteDecision[] {
 function decide4(netns: Netns, flow: InputFlow, { lookup, missing }: LookupBranch): readonly RouteDecision[] {
   const forwarding = ownSetting(netns, 4, flow.iif, 'forwarding')
   const decided = { route: lookup.route, rule: lookup.rule, missing, probability: missing.length > 0 ? null : 1 }
-  if (lookup.kind === 'error') return [{ ...notFound(lookup, forwarding), ...decided }]
+  if (lookup.kind === 'error') {
+    return [{ ...(forwarding.value === 0 ? notForwarding(flow.iif, forwarding) : notFound(lookup, 4)), ...decided }]
+  }
   const type = lookup.route.type
   if (type === 'local' || type === 'broadcast') {
     const refused = validateSource(netns, flow, undefined)
@@ -119,11 +125,11 @@ function input6(netns: Netns, flow: InputFlow): readonly RouteDecision[] {
   if (isMulticast(src)) return [martianSource(flow, 'multicast is no source')]
   if (!onLoopback && isLoopbackAddress(dst)) return [martian('martian-destination', notOverWire(dst, iif))]
   if (!onLoopback && isLoopbackAddress(src)) return [martian('martian-source', notOverWire(src, iif))]
-  if (isMulticast(dst)) return [local(flow, 'multicast')]
+  if (isMulticast(dst)) return [notJoined(dst, iif)]
   const forwarding = globalSetting(netns, 'net.ipv6.conf.all.forwarding', 0)
-  return fibLookup(netns, flow).flatMap(({ lookup, missing }): readonly RouteDecision[] => {
+  return fibLookup(netns, flow, { strictDevice: needsDevice6(dst) }).flatMap(({ lookup, missing }): readonly RouteDecision[] => {
     const decided = { route: lookup.route, rule: lookup.rule, missing, probability: missing.length > 0 ? null : 1 }
-    if (lookup.kind === 'error') return [{ ...notFound(lookup, forwarding), ...decided }]
+    if (lookup.kind === 'error') return [{ ...notFound(lookup, 6), ...decided }]
     const type = lookup.route.type
     if (type === 'local' || type === 'anycast') return [{ ...local(flow, 'local'), ...decided }]
     if (forwarding.value === 0) return [{ ...notForwarding(iif, forwarding), ...decided }]
@@ -139,7 +145,7 @@ function input6(netns: Netns, flow: InputFlow): readonly RouteDecision[] {
   })
 }
 
-function local(flow: InputFlow, type: 'local' | 'broadcast' | 'multicast'): RouteDecision {
+function local(flow: InputFlow, type: 'local' | 'broadcast'): RouteDecision {
   return { kind: 'routed', type, oif: 'lo', via: undefined, src: flow.src, ...NOTHING_DECIDED }
 }
 
@@ -151,17 +157,17 @@ function martian(failure: RouteFailure, text: string, sysctl?: string): Unrouted
   return { kind: 'unrouted', failure, answer: undefined, text, sysctl, ...NOTHING_DECIDED }
 }
 
-/** ip_error answers only where the device forwards, and never for blackholes. */
-const ICMP: Readonly<Record<string, string>> = {
-  'no-route': 'icmp-net-unreachable',
-  unreachable: 'icmp-host-unreachable',
-  prohibit: 'icmp-admin-prohibited',
+/** net/ipv4/route.c ip_error, net/ipv6/route.c ip6_pkt_drop: blackholes are silent. */
+const ICMP: Readonly<Record<4 | 6, Readonly<Record<string, string>>>> = {
+  4: { 'no-route': 'icmp-net-unreachable', unreachable: 'icmp-host-unreachable', prohibit: 'icmp-admin-prohibited' },
+  6: { 'no-route': 'icmp6-no-route', unreachable: 'icmp6-no-route', prohibit: 'icmp6-adm-prohibited' },
 }
 
-function notFound(lookup: Extract<Lookup, { kind: 'error' }>, forwarding: Setting): Unrouted {
-  const { error } = lookup
+function notFound(lookup: Extract<Lookup, { kind: 'error' }>, family: 4 | 6): Unrouted {
+  const { error, route } = lookup
   const text = error === 'no-route' ? 'no route to the destination' : `a route or rule of type ${error} ends its way`
-  return { ...martian(error, text), answer: forwarding.value === 0 ? undefined : ICMP[error] }
+  const answer = ICMP[family][error === 'unreachable' && route === undefined ? 'no-route' : error]
+  return { ...martian(error, text), answer }
 }
 
 function notForwarding(iif: string, setting: Setting): Unrouted {
@@ -171,6 +177,12 @@ function notForwarding(iif: string, setting: Setting): Unrouted {
     `the destination is not here and ${iif} doesn't forward: ${setting.key} is 0${unsure}`,
     setting.key,
   )
+}
+
+/** Group membership is not among the facts. */
+function notJoined(group: Address, device: string): Unrouted {
+  const text = `${formatAddress(group)} is multicast: only members of the group on ${device} receive it`
+  return { ...martian('martian-destination', text), probability: null, missing: [`the multicast groups joined on ${device}`] }
 }
 
 function notOverWire(address: Address, device: string): string {

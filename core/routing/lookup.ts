@@ -78,8 +78,9 @@ function walkRules(walk: Walk, start: number, missing: readonly string[]): reado
       return [...walkRules({ ...walk, rules: assume(walk.rules, index) }, index, reason), ...walkRules(walk, index + 1, reason)]
     }
     if (match && rule.action === 'goto') {
-      const target = walk.rules.findIndex((candidate, i) => i > index && candidate.priority >= (rule.gotoPriority ?? 0))
-      index = target < 0 ? walk.rules.length : target
+      // Without a rule of exactly that priority the goto is unresolved and does nothing.
+      const target = walk.rules.findIndex((candidate, i) => i > index && candidate.priority === rule.gotoPriority)
+      index = target < 0 ? index + 1 : target
       continue
     }
     const lookup = match ? applyRule(walk, rule) : undefined
@@ -109,7 +110,7 @@ function applyRule(walk: Walk, rule: RoutingRule): Lookup | undefined {
   return suppressed ? undefined : found
 }
 
-function tableLookup(
+export function tableLookup(
   netns: Netns,
   table: RouteTable,
   flow: Flow,
@@ -193,9 +194,14 @@ function score(
   flow: Flow,
   options: LookupOptions,
 ): { readonly points: number; readonly nexthops: readonly Nexthop[] } {
-  if (errorOf(route) !== undefined || route.type === 'throw') return { points: 0, nexthops: [] }
   // For packets that came in, the kernel passes their device where it passes the wished one for packets made here.
   const wished = flow.oif ?? flow.iif
+  // Rejecting routes belong to the loopback device.
+  const rejecting = errorOf(route) !== undefined || route.type === 'throw'
+  if (rejecting) {
+    const points = wished === undefined || wished === 'lo' ? 2 : options.strictDevice === true ? -1 : 0
+    return { points, nexthops: [] }
+  }
   const alive = route.nexthops
     .filter((nexthop) => !isDead(netns, nexthop) && !(options.ignoreLinkState !== true && ignoredForLink(netns, nexthop, flow)))
     .map((nexthop) => ({ nexthop, points: devicePoints(netns, nexthop, wished, options) }))
@@ -203,8 +209,7 @@ function score(
     .map((entry) => ({ ...entry, points: entry.points + reachability(netns, entry.nexthop) }))
     .filter((entry) => entry.points >= 0)
   const points = Math.max(-1, ...alive.map((entry) => entry.points))
-  const chosen = wished !== undefined && flow.oif !== undefined ? alive.filter((entry) => entry.points === points) : alive
-  return { points, nexthops: chosen.map((entry) => entry.nexthop) }
+  return { points, nexthops: alive.map((entry) => entry.nexthop) }
 }
 
 function devicePoints(netns: Netns, nexthop: Nexthop, wished: string | undefined, options: LookupOptions): number {

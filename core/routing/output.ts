@@ -2,36 +2,44 @@
 
 import { type Device, isLoopback, isUp, type Netns, type Nexthop, SCOPE } from '../facts/netns.ts'
 import { type Address, formatAddress, sameAddress } from '../net/address.ts'
-import { prefixContains } from '../net/prefix.ts'
-import { NOTHING_DECIDED, type RouteDecision, type RouteFailure, type Unrouted } from './decision.ts'
-import { fibLookup, type Lookup, type LookupBranch, type LookupOptions } from './lookup.ts'
-import type { Flow } from './rules.ts'
+import { NOTHING_DECIDED, type RouteDecision, type Routed, type RouteFailure, type Unrouted } from './decision.ts'
+import { fibLookup, type Lookup, type LookupBranch, type LookupOptions, tableLookup } from './lookup.ts'
+import { type Flow, hasDefaultRules } from './rules.ts'
 import { eitherSetting, globalSetting } from './settings.ts'
 import {
   isLimitedBroadcast,
   isLinkLocal6,
   isLoopbackAddress,
   isMulticast,
-  isOwnAddress,
   isZeronet,
   loopbackAddress,
   selectAddress4,
   selectAddress6,
   unspecified,
 } from './source.ts'
+import { RT_TABLE, tablesOf } from './tables.ts'
 
 /**
  * Where a packet made in this namespace goes, and with which source address (net/ipv4/route.c
  * ip_route_output_key_hash_rcu, net/ipv6/ip6_output.c ip6_dst_lookup_tail).
  */
-export function routeOutput(netns: Netns, flow: Flow): readonly RouteDecision[] {
-  return flow.family === 4 ? output4(netns, flow) : output6(netns, flow)
+export function routeOutput(netns: Netns, flow: Flow, options: OutputOptions = {}): readonly RouteDecision[] {
+  return flow.family === 4 ? output4(netns, flow) : output6(netns, flow, options)
+}
+
+export interface OutputOptions {
+  /** Only the table lookup, as `ip -6 route get` does, without the second try with a selected source. */
+  readonly lookupOnly?: boolean
 }
 
 function output4(netns: Netns, asked: Flow): readonly RouteDecision[] {
   const { src } = asked
-  if (src !== undefined && (isMulticast(src) || isLimitedBroadcast(src) || isZeronet(src) || !isLocal(netns, src))) {
-    return [refused('invalid-source', 'EINVAL', `${formatAddress(src)} is not an address of this namespace`)]
+  if (src !== undefined) {
+    const owner = isMulticast(src) || isLimitedBroadcast(src) || isZeronet(src) ? undefined : deviceOf(netns, src)
+    if (owner === undefined) {
+      return [refused('invalid-source', 'ENETUNREACH', `${formatAddress(src)} is not an address of this namespace`)]
+    }
+    if (asked.oif === undefined && (isMulticast(asked.dst) || isLimitedBroadcast(asked.dst))) return onLink4(netns, asked, owner)
   }
   if (asked.oif !== undefined) {
     const device = netns.devices.named(asked.oif)
@@ -45,10 +53,31 @@ function output4(netns: Netns, asked: Flow): readonly RouteDecision[] {
   return fibLookup(netns, flow).flatMap((branch) => decide4(netns, flow, branch))
 }
 
-/** RTN_LOCAL by any table, as __ip_dev_find falls back to the FIB. */
-function isLocal(netns: Netns, address: Address): boolean {
-  if (isOwnAddress(netns, address)) return true
-  return netns.routes.some((route) => route.type === 'local' && route.dst.bits > 0 && prefixContains(route.dst, address))
+/** The device an address belongs to: assigned there, or of a local route (devinet.c __ip_dev_find). */
+function deviceOf(netns: Netns, address: Address): Device | undefined {
+  const assigned = netns.addresses.find((entry) => sameAddress(entry.address, address))
+  if (assigned !== undefined) return netns.devices.at(assigned.ifindex)
+  const tables = tablesOf(netns)
+  const table = hasDefaultRules(netns, 4) ? tables.merged : tables.table(4, RT_TABLE.local)
+  const found = tableLookup(netns, table, addressFlow(address), {}, undefined)
+  return found?.kind === 'found' && found.route.type === 'local' ? netns.devices.at(found.nexthops[0]?.ifindex) : undefined
+}
+
+/** Asks about an address alone. */
+export function addressFlow(dst: Address): Flow {
+  return {
+    family: dst.family,
+    dst,
+    src: undefined,
+    mark: 0,
+    tos: 0,
+    iif: undefined,
+    oif: undefined,
+    protocol: 0,
+    sport: 0,
+    dport: 0,
+    uid: 0,
+  }
 }
 
 function decide4(netns: Netns, flow: Flow, { lookup, missing }: LookupBranch): readonly RouteDecision[] {
@@ -61,15 +90,17 @@ function decide4(netns: Netns, flow: Flow, { lookup, missing }: LookupBranch): r
   const { route, rule } = lookup
   if (route.type === 'local') {
     const src = flow.src ?? route.prefsrc ?? flow.dst
-    return [{ kind: 'routed', type: 'local', oif: 'lo', via: undefined, src, probability: one(missing), route, rule, missing }]
+    const type = typeOf(flow.dst, 'local')
+    return [{ kind: 'routed', type, oif: 'lo', via: undefined, src, probability: one(missing), route, rule, missing }]
   }
-  const type = isLimitedBroadcast(flow.dst) ? 'broadcast' : isMulticast(flow.dst) ? 'multicast' : routedType(route.type)
+  const type = typeOf(flow.dst, routedType(route.type))
   return spread(netns, flow, lookup.nexthops).map(({ nexthop, share }): RouteDecision => {
     const device = netns.devices.at(nexthop.ifindex)
     const oif = netns.devices.nameOf(nexthop.ifindex) ?? 'lo'
-    const via = nexthop.via
-    const towards = via?.family === 4 ? via : undefined
-    const src = flow.src ?? route.prefsrc ?? selectAddress4(netns, device, towards, route.scope) ?? unspecified(4)
+    // Broadcasts have no gateway, and multicast only one of a route made for it.
+    const via = type === 'broadcast' || (type === 'multicast' && route.dst.bits < 4) ? undefined : nexthop.via
+    const gateway = nexthop.via?.family === 4 ? nexthop.via : undefined
+    const src = flow.src ?? route.prefsrc ?? selectAddress4(netns, device, gateway, route.scope) ?? unspecified(4)
     const probability = missing.length > 0 ? null : share
     if (isLoopbackAddress(src) && !isLoopback(device) && eitherSetting(netns, 4, oif, 'route_localnet').value === 0) {
       const text = `a loopback source can't leave by ${oif}: route_localnet is off there`
@@ -81,14 +112,20 @@ function decide4(netns: Netns, flow: Flow, { lookup, missing }: LookupBranch): r
 }
 
 function onLink4(netns: Netns, flow: Flow, device: Device): readonly RouteDecision[] {
-  const type = isLimitedBroadcast(flow.dst) ? 'broadcast' : isMulticast(flow.dst) ? 'multicast' : 'unicast'
+  const type = typeOf(flow.dst, 'unicast')
   const src = flow.src ?? selectAddress4(netns, device, undefined, SCOPE.link) ?? unspecified(4)
   return [{ kind: 'routed', type, oif: device.ifname, via: undefined, src, ...NOTHING_DECIDED }]
 }
 
-function output6(netns: Netns, flow: Flow): readonly RouteDecision[] {
-  const strict = isLinkLocal6(flow.dst) || isMulticast(flow.dst) || (flow.oif !== undefined && flow.src === undefined)
-  return lookup6(netns, flow, { strictDevice: strict }).flatMap((branch) => decide6(netns, flow, branch))
+function output6(netns: Netns, flow: Flow, { lookupOnly }: OutputOptions): readonly RouteDecision[] {
+  const strict = needsDevice6(flow.dst) || (flow.oif !== undefined && flow.src === undefined)
+  const branches = (lookupOnly === true ? fibLookup : lookup6)(netns, flow, { strictDevice: strict })
+  return branches.flatMap((branch) => decide6(netns, flow, branch))
+}
+
+/** route.c rt6_need_strict */
+export function needsDevice6(address: Address): boolean {
+  return isLinkLocal6(address) || isMulticast(address) || isLoopbackAddress(address)
 }
 
 /** A failed lookup without source is repeated with the source that would be taken. */
@@ -129,7 +166,8 @@ export function spread(
 ): readonly { readonly nexthop: Nexthop; readonly share: number }[] {
   const first = nexthops[0]
   if (first === undefined) return [{ nexthop: NO_NEXTHOP, share: 1 }]
-  if (nexthops.length === 1 || flow.oif !== undefined) return [{ nexthop: first, share: 1 }]
+  // With a device given, IPv4 keeps to the first nexthop on it; IPv6 spreads all the same.
+  if (nexthops.length === 1 || (flow.family === 4 && flow.oif !== undefined)) return [{ nexthop: first, share: 1 }]
   const eligible = preferOwnSource(netns, flow, withoutFailed(netns, flow.family, nexthops))
   const total = eligible.reduce((sum, nexthop) => sum + nexthop.weight, 0)
   return eligible.map((nexthop) => ({ nexthop, share: nexthop.weight / total }))
@@ -180,7 +218,9 @@ const ERRNO: Readonly<Record<string, string>> = {
 function routeError(lookup: Extract<Lookup, { kind: 'error' }>, missing: readonly string[]): Unrouted {
   const { error, route, rule } = lookup
   const text = error === 'no-route' ? 'no route to the destination' : `a route or rule of type ${error} ends its way`
-  return { ...refused(error, ERRNO[error], text), route, rule, missing, probability: one(missing) }
+  // A rule that says "unreachable" means the network, a route means the host.
+  const answer = error === 'unreachable' && route === undefined ? 'ENETUNREACH' : ERRNO[error]
+  return { ...refused(error, answer, text), route, rule, missing, probability: one(missing) }
 }
 
 function refused(failure: RouteFailure, answer: string | undefined, text: string, sysctl?: string): Unrouted {
@@ -191,7 +231,13 @@ function one(missing: readonly string[]): number | null {
   return missing.length > 0 ? null : 1
 }
 
-function routedType(type: string): 'unicast' | 'local' | 'broadcast' | 'anycast' | 'multicast' {
+/** __mkroute_output: the address says more than the route. */
+function typeOf(dst: Address, type: Routed['type']): Routed['type'] {
+  if (isLimitedBroadcast(dst)) return 'broadcast'
+  return isMulticast(dst) ? 'multicast' : type
+}
+
+function routedType(type: string): Routed['type'] {
   return type === 'local' || type === 'broadcast' || type === 'anycast' || type === 'multicast' ? type : 'unicast'
 }
 

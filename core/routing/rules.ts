@@ -118,6 +118,7 @@ export function ruleText(rule: RoutingRule): string {
   if (rule.ipProtocol !== undefined) words.push(`ipproto ${rule.ipProtocol}`)
   if (rule.dportRange !== undefined) words.push(`dport ${rule.dportRange.join('-')}`)
   if (rule.sportRange !== undefined) words.push(`sport ${rule.sportRange.join('-')}`)
+  if (rule.uidRange !== undefined) words.push(`uidrange ${rule.uidRange.join('-')}`)
   if (rule.action === 'lookup') words.push(`lookup ${tableName(rule.table ?? 0)}`)
   else words.push(rule.action === 'goto' ? `goto ${rule.gotoPriority}` : rule.action)
   if (rule.suppressPrefixLength !== undefined) words.push(`suppress_prefixlength ${rule.suppressPrefixLength}`)
