@@ -7,7 +7,7 @@ import { fibLookup, type Lookup, type LookupBranch } from './lookup.ts'
 import { needsDevice6, spread } from './output.ts'
 import { type Flow, hasDefaultRules } from './rules.ts'
 import { eitherSetting, globalSetting, maxSetting, ownSetting, type Setting } from './settings.ts'
-import { isLimitedBroadcast, isLoopbackAddress, isMulticast, isOwnAddress, isZeronet } from './source.ts'
+import { isLimitedBroadcast, isLoopbackAddress, isMulticast, isOwnAddress, isZeronet, unspecified } from './source.ts'
 import { RT_TABLE } from './tables.ts'
 
 /** A flow that came in by a device. */
@@ -25,7 +25,7 @@ function input4(netns: Netns, flow: InputFlow): readonly RouteDecision[] {
   const { src, dst, iif } = flow
   if (isMulticast(src) || isLimitedBroadcast(src)) return [martianSource(flow, 'multicast and broadcast are no source')]
   if (isLimitedBroadcast(dst) || (isAny(src) && isAny(dst))) {
-    const refused = isZeronet(src) ? undefined : validateSource(netns, flow, undefined)
+    const refused = isZeronet(src) ? undefined : validateSource(netns, asBroadcast(flow), undefined)
     return [refused ?? local(flow, 'broadcast')]
   }
   if (isZeronet(src)) return [martianSource(flow, '0.0.0.0/8 is no source')]
@@ -47,7 +47,7 @@ function decide4(netns: Netns, flow: InputFlow, { lookup, missing }: LookupBranc
   }
   const type = lookup.route.type
   if (type === 'local' || type === 'broadcast') {
-    const refused = validateSource(netns, flow, undefined)
+    const refused = validateSource(netns, type === 'broadcast' ? asBroadcast(flow) : flow, undefined)
     return [refused ? { ...refused, ...decided } : { ...local(flow, type), ...decided }]
   }
   if (forwarding.value === 0) return [{ ...notForwarding(flow.iif, forwarding), ...decided }]
@@ -59,6 +59,11 @@ function decide4(netns: Netns, flow: InputFlow, { lookup, missing }: LookupBranc
     if (refused) return { ...refused, ...decided, probability }
     return { kind: 'routed', type: 'unicast', oif, via: nexthop.via, src: flow.src, ...decided, probability }
   })
+}
+
+/** Broadcasts are validated without their destination. */
+function asBroadcast(flow: InputFlow): InputFlow {
+  return { ...flow, dst: unspecified(4) }
 }
 
 /** Undefined: the source may come in by this device. */
