@@ -176,7 +176,13 @@ export type Expression =
   | PayloadSelector
   | { readonly kind: 'meta'; readonly key: MetaKey }
   /** `direction` picks a tuple for addresses, ports, bytes, packets and zone; undefined: as the packet's own. */
-  | { readonly kind: 'ct'; readonly key: CtKey; readonly direction?: 'original' | 'reply' }
+  | {
+      readonly kind: 'ct'
+      readonly key: CtKey
+      readonly direction?: 'original' | 'reply'
+      /** `ct original ip saddr`: absent for connections of the other family. */
+      readonly family?: 4 | 6
+    }
   | {
       readonly kind: 'fib'
       readonly selectors: readonly ('saddr' | 'daddr' | 'mark' | 'iif' | 'oif')[]
@@ -231,6 +237,8 @@ export interface NftSet {
   readonly keyType: readonly string[]
   readonly flags: readonly ('constant' | 'interval' | 'timeout' | 'dynamic')[]
   readonly elements: readonly SetElement[]
+  /** Elements could not be read: that a key is not here says nothing. */
+  readonly incomplete?: boolean
   readonly position: { readonly file: string; readonly line: number }
 }
 
@@ -242,6 +250,8 @@ export interface SetElement {
   readonly verdict?: Verdict
   /** Of object maps. */
   readonly object?: string
+  /** Limits and quotas of the element's own (`{ 10.0.0.1 limit rate 5/second }`): they may end the rule when it is hit. */
+  readonly matches?: readonly Match[]
   readonly comment?: string
   /** Line of the element in its file, where one can be told. */
   readonly line?: number
@@ -374,6 +384,8 @@ export type Action =
       readonly op: 'add' | 'update' | 'delete'
       readonly set: string
       readonly key: Expression
+      /** Of maps: `update @m { ip saddr : tcp dport }`. */
+      readonly data?: Expression
       readonly matches: readonly Match[]
     }
   /** xt_SET. */
