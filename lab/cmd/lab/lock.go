@@ -18,6 +18,9 @@ func locked(step func() error) error {
 	if os.Getenv(heldVariable) != "" {
 		return step()
 	}
+	if err := cluster.CheckMachine(); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(filepath.Dir(cluster.LockFile), 0o755); err != nil {
 		return err
 	}

@@ -33,6 +33,14 @@ func newAPI() (*api, error) {
 	return &api{&http.Client{Transport: transport, Timeout: 5 * time.Second}}, nil
 }
 
+// ready tells whether the API server is ready. It gives up soon: a question asked while the server starts may stay
+// without an answer, and the next one gets it.
+func (a *api) ready() bool {
+	impatient := *a.client
+	impatient.Timeout = 300 * time.Millisecond
+	return (&api{&impatient}).get("/readyz", nil) == nil
+}
+
 // get reads an object into value, which may be nil.
 func (a *api) get(path string, value any) error { return a.do(http.MethodGet, path, "", nil, value) }
 

@@ -80,6 +80,9 @@ func controllerFlags() []string {
 		"--bind-address=127.0.0.1",
 		"--use-service-account-credentials",
 		"--leader-elect=false",
+		// It starts with some sixty requests, and the default of 20 in a second is for clusters with other users.
+		"--kube-api-qps=500",
+		"--kube-api-burst=1000",
 		"--service-account-private-key-file=" + secret("sa.key"),
 		"--root-ca-file=" + secret("ca.crt"),
 		"--cluster-signing-cert-file=" + secret("ca.crt"),

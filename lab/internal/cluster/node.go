@@ -30,15 +30,27 @@ func (l *lab) startRuntime(n node) error {
 	if err := l.start(n.runtime(), n.processes(), n.environment(), command); err != nil {
 		return err
 	}
-	err := l.wait("containerd of "+n.name, 20*time.Second, n.runtime(), func() (bool, error) {
-		// Before containerd answers, nsenter may still see the machine's mounts: ask for the node's own socket.
-		_, err := n.run("ctr", "version")
-		return err == nil, nil
-	})
+	err := l.wait("containerd of "+n.name, 20*time.Second, n.runtime(), func() (bool, error) { return n.runtimeReady(), nil })
 	if err != nil {
 		return err
 	}
 	return n.loadImage(AppTar)
+}
+
+// runtimeReady tells whether the node's containerd answers. Until the process is containerd it is still in the machine's
+// mounts, where the same path may be a containerd that is none of ours. And ctr is asked only when there is a socket,
+// because it waits ten seconds for one.
+func (n node) runtimeReady() bool {
+	process := fmt.Sprintf("/proc/%d", host.ReadPid(pidFile(n.runtime())))
+	program, err := os.Readlink(process + "/exe")
+	if err != nil || filepath.Base(program) != "containerd" {
+		return false
+	}
+	if _, err := os.Stat(process + "/root/run/containerd/containerd.sock"); err != nil {
+		return false
+	}
+	_, err = n.run("ctr", "--connect-timeout", "1s", "version")
+	return err == nil
 }
 
 // prepare makes the node's folders, control groups and configuration files.

@@ -3,6 +3,7 @@
 package cluster
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"sort"
@@ -77,12 +78,12 @@ func writeAppImage(app string) error {
 	return file.Close()
 }
 
-// boot starts the control plane and the nodes and waits until all of them are ready.
+// boot starts the control plane and the nodes' runtimes and waits for the API server. The runtimes start while it does;
+// kubelets come after it, because they retry ever more slowly.
 func (l *lab) boot(nodes []node) (*api, error) {
 	if err := l.startControlPlane(); err != nil {
 		return nil, err
 	}
-	// The runtimes start while the API server does; kubelets start after it, because they retry ever more slowly.
 	if err := each(nodes, l.startRuntime); err != nil {
 		return nil, err
 	}
@@ -90,26 +91,27 @@ func (l *lab) boot(nodes []node) (*api, error) {
 	if err != nil {
 		return nil, err
 	}
-	err = l.wait("API server", 60*time.Second, "kube-apiserver", func() (bool, error) {
-		return client.get("/readyz", nil) == nil, nil
-	})
+	err = l.wait("API server", 60*time.Second, "kube-apiserver", func() (bool, error) { return client.ready(), nil })
 	if err != nil {
 		return nil, err
 	}
 	l.progress("API server answers")
-	return client, each(nodes, func(n node) error {
-		if err := l.startKubelet(n); err != nil {
-			return err
-		}
-		if err := l.dataplane.start(l, n); err != nil {
-			return err
-		}
-		if err := l.register(client, n); err != nil {
-			return err
-		}
-		return l.wait("node "+n.name+" ready", 60*time.Second, "kubelet-"+n.name, func() (bool, error) {
-			return client.nodeReady(n.name), nil
-		})
+	return client, nil
+}
+
+// join makes a machine a ready node of the cluster.
+func (l *lab) join(client *api, n node) error {
+	if err := l.startKubelet(n); err != nil {
+		return err
+	}
+	if err := l.dataplane.start(l, n); err != nil {
+		return err
+	}
+	if err := l.register(client, n); err != nil {
+		return err
+	}
+	return l.wait("node "+n.name+" ready", 60*time.Second, "kubelet-"+n.name, func() (bool, error) {
+		return client.nodeReady(n.name), nil
 	})
 }
 
@@ -131,23 +133,26 @@ func (l *lab) register(client *api, n node) error {
 	return nil
 }
 
-// populate adds workloads, house rules and load balancer addresses, and waits until all of it works.
+// populate adds nodes and workloads, then house rules and load balancer addresses, and waits until all of it works.
 func (l *lab) populate(client *api, nodes []node, manifests string) error {
-	l.progress("nodes ready")
-	if err := l.apply(client, manifests); err != nil {
+	applied := make(chan error, 1)
+	go func() { applied <- l.apply(client, manifests) }()
+	err := each(nodes, func(n node) error { return l.join(client, n) })
+	if err == nil {
+		l.progress("nodes ready")
+	}
+	if err := errors.Join(err, <-applied); err != nil {
 		return err
 	}
-	if err := each(nodes, node.addHouseRules); err != nil {
-		return err
-	}
-	if err := assignLoadBalancers(client); err != nil {
-		return err
-	}
-	if err := l.startOutside(); err != nil {
-		return err
-	}
-	if err := l.waitForPods(client); err != nil {
-		return err
+	for _, step := range []func() error{
+		func() error { return each(nodes, node.addHouseRules) },
+		func() error { return assignLoadBalancers(client) },
+		l.startOutside,
+		func() error { return l.waitForPods(client) },
+	} {
+		if err := step(); err != nil {
+			return err
+		}
 	}
 	l.progress("workloads ready")
 	return l.waitForServices(nodes)
