@@ -200,7 +200,7 @@ function parseEndpoint(shape: Shape): EndpointObject {
       .items()
       .flatMap((entry) => address(entry) ?? []),
     ready,
-    serving: conditions.field('serving').flag() ?? ready,
+    serving: conditions.field('serving').flag() ?? true,
     terminating: conditions.field('terminating').flag() ?? false,
     nodeName: shape.field('nodeName').text(),
     zone: shape.field('zone').text(),
