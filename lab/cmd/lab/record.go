@@ -27,7 +27,7 @@ const allProfiles = "iptables,iptables-legacy,nftables,mixed"
 func recordCommand(arguments []string) error {
 	own, command := split(arguments)
 	if len(command) == 0 {
-		command = []string{"sh", "-c", `exec node dist/cli.cjs snapshot -o "$OUT"`}
+		command = []string{"sh", "-c", `exec node dist/cli.js snapshot -o "$OUT"`}
 	}
 	return recordEach("record", own, "test/fixtures/bundles", func(out string) error {
 		return foreground(command, []string{"KUBECONFIG=" + cluster.Config, "OUT=" + out, heldVariable + "=1"})
