@@ -15,6 +15,7 @@ import (
 	"github.com/cilium/ebpf/asm"
 	"github.com/cilium/ebpf/btf"
 	"github.com/cilium/ebpf/link"
+	"golang.org/x/sys/unix"
 	"plumbline.dev/agent/internal/bpf"
 	"plumbline.dev/agent/internal/netns"
 )
@@ -49,7 +50,7 @@ var programs = []program{
 		}},
 	{name: "bpf.netfilter", spec: ebpf.ProgramSpec{Type: ebpf.Netfilter, AttachType: ebpf.AttachNetfilter}, result: 1, // NF_ACCEPT
 		attach: func(p *ebpf.Program) (link.Link, error) {
-			return link.AttachNetfilter(link.NetfilterOptions{Program: p, ProtocolFamily: 2, Hook: 1})
+			return link.AttachNetfilter(link.NetfilterOptions{Program: p, ProtocolFamily: unix.NFPROTO_IPV4, Hook: unix.NF_INET_LOCAL_IN, Priority: -1})
 		}},
 	{name: "bpf.sched_cls", spec: ebpf.ProgramSpec{Type: ebpf.SchedCLS}},
 	{name: "bpf.iter_tcp", spec: ebpf.ProgramSpec{Type: ebpf.Tracing, AttachType: ebpf.AttachTraceIter, AttachTo: "tcp"}},
@@ -83,7 +84,11 @@ func (p program) try(context.Context) (string, error) {
 func summary(err error) error {
 	var verifier *ebpf.VerifierError
 	if errors.As(err, &verifier) {
-		return verifier.Cause
+		err = verifier.Cause
+	}
+	// The library guesses at the memory limit, which kernels since 5.11 don't use for programs.
+	if errors.Is(err, unix.EPERM) {
+		return errors.New("refused by the kernel (EPERM): the agent lacks a capability, or lockdown forbids it")
 	}
 	return err
 }

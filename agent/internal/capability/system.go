@@ -23,11 +23,8 @@ func lockdown(proc string) (string, error) {
 	if errors.Is(err, fs.ErrNotExist) {
 		content, err = os.ReadFile(filepath.Join(proc, "1/root/sys/kernel/security/lockdown"))
 	}
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", errors.New("unknown: the lockdown state is not visible (securityfs is not mounted)")
-	}
 	if err != nil {
-		return "", err
+		return "", errors.New("unknown: the lockdown state is not visible (no securityfs)")
 	}
 	_, rest, _ := strings.Cut(string(content), "[")
 	mode, _, _ := strings.Cut(rest, "]")

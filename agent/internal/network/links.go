@@ -182,7 +182,8 @@ func addForwarding(links []Link) error {
 		byIndex[links[i].Ifindex] = &links[i]
 	}
 	for _, entry := range entries {
-		if link := byIndex[entry.LinkIndex]; link != nil {
+		// Of other devices these are the multicast addresses they listen to.
+		if link := byIndex[entry.LinkIndex]; link != nil && (link.Port != nil || link.VXLAN != nil || link.Bridge != nil) {
 			link.FDB = append(link.FDB, facts.FDBEntry{LLAddr: entry.HardwareAddr.String(), Dst: ip(entry.IP), VLAN: entry.Vlan})
 		}
 	}

@@ -79,9 +79,12 @@ func toolVersions(ctx context.Context) map[string]string {
 	return versions
 }
 
-// osRelease is the machine's, not that of the agent's image.
+// osRelease is the machine's; the agent's image has none.
 func osRelease(proc string) map[string]string {
 	file, err := os.Open(filepath.Join(proc, "1/root/etc/os-release"))
+	if err != nil {
+		file, err = os.Open("/etc/os-release")
+	}
 	if err != nil {
 		return nil
 	}
