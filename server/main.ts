@@ -4,7 +4,7 @@
  * The YAML language server's process. It talks LSP over the channel its client chose (node IPC or stdio), keeps the open
  * documents, and answers about the Kubernetes documents in them.
  */
-import { createConnection, ProposedFeatures, TextDocumentSyncKind, TextDocuments } from 'vscode-languageserver/node.js'
+import { createConnection, ProposedFeatures, TextDocumentSyncKind, TextDocuments } from 'vscode-languageserver/node'
 import { TextDocument } from 'vscode-languageserver-textdocument'
 import { splitDocuments } from './yamlDocuments.ts'
 
