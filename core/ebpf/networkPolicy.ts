@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import {
+  type NetworkPolicyObject,
+  type PodObject,
+  type PolicyPeer,
+  type PolicyPort,
+  type PolicyRule,
+  selects,
+} from '../facts/objects.ts'
+import type { ClusterObjects } from '../facts/objectsIndex.ts'
+import { type Address, formatAddress } from '../net/address.ts'
+import { IPPROTO } from '../net/packet.ts'
+import { formatPrefix, prefixContains } from '../net/prefix.ts'
+import type { Unknown } from '../path/answer.ts'
+
+/** One direction of one packet, for networking.k8s.io/v1 NetworkPolicy. */
+export interface NetworkPolicyQuery {
+  readonly direction: 'egress' | 'ingress'
+  /** The pod whose policies are asked. */
+  readonly subject: PodObject
+  readonly peer: Address
+  /** Undefined: the peer is no pod with an address of its own. */
+  readonly peerPod: PodObject | undefined
+  /** Pod whose container ports named ports mean: the receiver. */
+  readonly receiver: PodObject | undefined
+  readonly protocol: number
+  readonly port: number | undefined
+}
+
+export type NetworkPolicyVerdict =
+  | { readonly kind: 'not-isolated' }
+  | {
+      readonly kind: 'allowed'
+      readonly policy: NetworkPolicyObject
+      readonly field: string
+      readonly unknowns: readonly Unknown[]
+    }
+  | { readonly kind: 'denied'; readonly isolatedBy: readonly NetworkPolicyObject[] }
+
+/** Policies are additive: any rule of any policy that selects the pod may allow; without one, an isolated pod denies. */
+export function evaluateNetworkPolicies(objects: ClusterObjects, query: NetworkPolicyQuery): NetworkPolicyVerdict {
+  const { subject, direction } = query
+  const isolating = objects
+    .policiesIn(subject.meta.namespace)
+    .filter((policy) => (direction === 'ingress' ? policy.isolatesIngress : policy.isolatesEgress))
+    .filter((policy) => selects(policy.podSelector, subject.meta.labels))
+  if (isolating.length === 0) return { kind: 'not-isolated' }
+  const allowed = isolating.flatMap((policy) => allowedBy(objects, policy, query) ?? [])
+  // One that leaves no doubt is the better reason.
+  const best = allowed.find((verdict) => verdict.unknowns.length === 0) ?? allowed[0]
+  return best ?? { kind: 'denied', isolatedBy: isolating }
+}
+
+type Allowed = Extract<NetworkPolicyVerdict, { kind: 'allowed' }>
+
+function allowedBy(objects: ClusterObjects, policy: NetworkPolicyObject, query: NetworkPolicyQuery): Allowed | undefined {
+  const rules: readonly PolicyRule[] = query.direction === 'ingress' ? policy.ingress : policy.egress
+  for (const [index, rule] of rules.entries()) {
+    if (rule.ports.length > 0 && !rule.ports.some((port) => portMatches(port, query))) continue
+    const field = `spec.${query.direction}[${index}]`
+    if (rule.peers.length === 0) return { kind: 'allowed', policy, field, unknowns: [] }
+    const list = query.direction === 'ingress' ? 'from' : 'to'
+    for (const [at, peer] of rule.peers.entries()) {
+      if (!peerMatches(objects, policy, peer, query)) continue
+      return { kind: 'allowed', policy, field: `${field}.${list}[${at}]`, unknowns: doubts(peer, query) }
+    }
+  }
+  return undefined
+}
+
+function peerMatches(objects: ClusterObjects, policy: NetworkPolicyObject, peer: PolicyPeer, query: NetworkPolicyQuery): boolean {
+  if (peer.kind === 'invalid') return false
+  if (peer.kind === 'ipBlock') {
+    return prefixContains(peer.cidr, query.peer) && !peer.except.some((except) => prefixContains(except, query.peer))
+  }
+  const { peerPod } = query
+  if (peerPod === undefined || peerPod.hostNetwork) return false
+  if (peer.pods !== undefined && !selects(peer.pods, peerPod.meta.labels)) return false
+  if (peer.namespaces === undefined) return peerPod.meta.namespace === policy.meta.namespace
+  const labels = objects.namespaces.get(peerPod.meta.namespace)?.meta.labels ?? new Map<string, string>()
+  // The API server gives every namespace its name as a label; manifests on disk may lack it.
+  return selects(peer.namespaces, new Map([['kubernetes.io/metadata.name', peerPod.meta.namespace], ...labels]))
+}
+
+/** The API leaves open whether an ipBlock means pods, and implementations differ. */
+function doubts(peer: PolicyPeer, query: NetworkPolicyQuery): readonly Unknown[] {
+  if (peer.kind !== 'ipBlock' || query.peerPod === undefined) return []
+  const { namespace, name } = query.peerPod.meta
+  return [
+    {
+      what: `whether ipBlock ${formatPrefix(peer.cidr)} stands for pod ${namespace}/${name} (${formatAddress(query.peer)})`,
+      missing: 'the implementation: Cilium applies ipBlock only to addresses outside the cluster, others to every address',
+      evidence: null,
+    },
+  ]
+}
+
+const NUMBERS = { TCP: IPPROTO.tcp, UDP: IPPROTO.udp, SCTP: IPPROTO.sctp } as const
+
+function portMatches(wanted: PolicyPort, query: NetworkPolicyQuery): boolean {
+  if (NUMBERS[wanted.protocol] !== query.protocol) return false
+  if (wanted.port === undefined) return true
+  if (query.port === undefined) return false
+  if (typeof wanted.port === 'number') return query.port >= wanted.port && query.port <= (wanted.endPort ?? wanted.port)
+  return (
+    query.receiver?.ports.some(
+      (port) => port.name === wanted.port && port.protocol === wanted.protocol && port.containerPort === query.port,
+    ) ?? false
+  )
+}
