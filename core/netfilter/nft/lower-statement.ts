@@ -120,11 +120,12 @@ const WIDE: readonly DataType[] = [ANY]
 const NO_DEVICE = { kind: 'value', value: '' } as const
 const COMPARE = { '==': 'eq', '!=': 'ne', '<': 'lt', '>': 'gt', '<=': 'le', '>=': 'ge' } as const
 
-/** `exists`, `missing`, and older nft's device index 0. Undefined: a device is named. */
+/** `exists`, `missing`, which are 1 and 0 in numeric listings: a device that exists has a name. Undefined: a device is named. */
 function routeExists(expr: Expr): boolean | undefined {
   if (expr.kind !== 'constant') return undefined
   if (typeof expr.value === 'boolean') return expr.value
-  return expr.value === 0 || expr.value === '0' ? false : undefined
+  const number = String(expr.value)
+  return number === '0' || number === '1' ? number === '1' : undefined
 }
 
 /** `ct state established,related`, `tcp flags syn`, and their negation with `!`: any of the bits. */

@@ -185,7 +185,7 @@ export function printConstantList(expr: Expr, types: readonly DataType[], separa
     case 'constant':
       return printConstant(expr.value, types[0] ?? ANY)
     case 'range':
-      return `${printConstantList(expr.from, types)}-${printConstantList(expr.to, types)}`
+      return `${printEnd(expr.from, types)}-${printEnd(expr.to, types)}`
     case 'prefix':
       return `${printConstantList(expr.address, types)}/${expr.bits}`
     case 'list':
@@ -205,6 +205,12 @@ export function printConstantList(expr: Expr, types: readonly DataType[], separa
   }
 }
 
+/** Of a range: times are in seconds there. */
+function printEnd(expr: Expr, types: readonly DataType[]): string {
+  const seconds = types[0]?.form === 'duration' && expr.kind === 'constant' && typeof expr.value === 'number'
+  return seconds ? `${expr.value}s` : printConstantList(expr, types)
+}
+
 function printConstant(value: string | number | boolean, type: DataType): string {
   if (typeof value === 'boolean') return value ? 'exists' : 'missing'
   if (typeof value === 'string') {
@@ -213,7 +219,23 @@ function printConstant(value: string | number | boolean, type: DataType): string
   if (type.form === 'mark') return `0x${value.toString(16).padStart(8, '0')}`
   if (type.form === 'bitmask') return `0x${value.toString(16)}`
   if (type.form === 'hex') return `0x${value.toString(16).padStart(type.bits < 8 ? 2 : 1, '0')}`
-  return type.form === 'duration' ? `${value}s` : String(value)
+  return type.form === 'duration' ? printDuration(value) : String(value)
+}
+
+/** "1d2h3m4s". */
+export function printDuration(seconds: number): string {
+  const parts = [
+    [Math.floor(seconds / 86400), 'd'],
+    [Math.floor(seconds / 3600) % 24, 'h'],
+    [Math.floor(seconds / 60) % 60, 'm'],
+    [seconds % 60, 's'],
+  ] as const
+  return (
+    parts
+      .filter(([amount]) => amount > 0)
+      .map(([amount, unit]) => `${amount}${unit}`)
+      .join('') || '0s'
+  )
 }
 
 function hexMark(text: string): string {
