@@ -16,7 +16,7 @@ LAB := lab/lab
 
 PACKAGES_BUILD  := clang llvm libbpf-dev ca-certificates
 PACKAGES_KERNEL := iptables nftables ipset conntrack iproute2 python3
-PACKAGES_LAB    := containerd runc containernetworking-plugins ethtool $(PACKAGES_KERNEL)
+PACKAGES_LAB    := containerd runc containernetworking-plugins util-linux procps $(PACKAGES_KERNEL)
 PACKAGES_UI     := chromium fonts-dejavu-core g++ make python3 libkrb5-dev libsecret-1-dev libx11-dev libxkbfile-dev
 
 .PHONY: help
@@ -45,7 +45,7 @@ demo: build ## A two-lane trace of a recorded cluster, printed and opened in VS 
 	@scripts/demo.sh
 
 .PHONY: test
-test: lint unit agent-test kernel cluster ui bench-smoke ## Everything; says what it skips and why
+test: lint unit agent-test kernel lab-test cluster ui bench-smoke ## Everything; says what it skips and why
 
 # ── parts of the tests ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -63,7 +63,7 @@ unit: modules generate ## Unit and property tests, beside the code
 agent: modules packages-build ## The node agent's binary
 	@$(MAKE) -C agent build
 agent-test: modules packages-build packages-kernel ## The agent's tests, its kernel programs included
-	@$(MAKE) -C agent test
+	@$(MAKE) -C agent vet test
 agent-image: modules packages-build packages-kernel ## The agent's container image, without a registry: dist/agent-image.tar
 	@$(MAKE) -C agent image
 
@@ -91,9 +91,11 @@ vsix: build ## The packaged extension: dist/plumbline.vsix
 
 # ── the lab ───────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-.PHONY: lab-binary lab-up lab-down lab-record
+.PHONY: lab-binary lab-test lab-up lab-down lab-record
 lab-binary: packages-lab
 	@$(LAB) build
+lab-test: lab-binary ## The lab itself: comes up in every mode, works, leaves nothing
+	@cd lab && go vet ./... && PLUMBLINE_LAB_E2E=all go test -count=1 ./...
 lab-up: lab-binary ## A real two-node cluster; PROXY=iptables|nftables|mixed
 	@$(LAB) up --proxy=$(PROXY)
 lab-down: ## Ends it and leaves nothing

@@ -31,4 +31,5 @@ node dist/cli.js trace "${facts[@]}" --from "$FROM" --to "$TO"
 node dist/cli.js trace "${facts[@]}" --from "$FROM" --to "$TO" --json >"$OUT/demo.plumbline-trace.json"
 
 [ "${DEMO_OPEN:-1}" = 1 ] || exit 0
-exec scripts/demo-open.sh "$OUT/demo.plumbline-trace.json"
+make -s vsix packages-ui
+exec node scripts/demo-open.ts "$OUT/demo.plumbline-trace.json"
