@@ -31,6 +31,7 @@ export function panelPage({ panel, title, cspSource, nonce, asset }: PanelPage):
 <head>
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${attribute(policy)}">
+<meta property="csp-nonce" content="${attribute(nonce)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>${attribute(title)}</title>
 ${sheet('codicon.css')}

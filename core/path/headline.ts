@@ -140,7 +140,11 @@ function predicate(lane: Lane, verbs: Verbs, same = ''): string {
   const [only] = parts
   if (only === undefined) return 'has no answer'
   if (parts.length === 1) return phrase(only, verbs, same, missingFacts(lane))
-  return parts.map((part) => `${verbs[part.verdict]} ${often(part)}`).join(', ')
+  // With a fact missing nobody can tell how often, only what is possible.
+  if (parts.some((part) => probabilityOf(part) === null)) {
+    return `${parts.map(({ verdict }) => verbs[verdict]).join(' or ')}${missingFacts(lane)}`
+  }
+  return parts.map((part) => `${verbs[part.verdict]} ${share(probabilityOf(part))} of the time`).join(', ')
 }
 
 interface Part {
@@ -154,10 +158,8 @@ function byVerdict(outcomes: readonly Outcome[]): readonly Part[] {
   return [...parts].map(([verdict, group]) => ({ verdict, outcomes: group }))
 }
 
-function often({ verdict, outcomes }: Part): string {
-  const probability = outcomes.map((outcome) => outcome.probability).reduce(add, 0)
-  if (probability !== null) return `${share(probability)} of the time`
-  return verdict === 'unknown' ? 'in one case' : 'perhaps'
+function probabilityOf({ outcomes }: Part): number | null {
+  return outcomes.map((outcome) => outcome.probability).reduce(add, 0)
 }
 
 function missingFacts(lane: Lane): string {

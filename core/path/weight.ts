@@ -2,6 +2,7 @@
 
 import type { Row } from './alignment.ts'
 import type { Effect, Step, Verdict } from './answer.ts'
+import { changesOf } from './change.ts'
 
 /**
  * How much a step says. `decisive` changed the packet or chose its way (◆), `passing` let it through or carried it (◇), `idle`
@@ -48,13 +49,8 @@ const WEIGHTS: Readonly<Record<Effect, Weight>> = {
 export function weightOf(step: Step): Weight {
   const weight = WEIGHTS[step.effect]
   if (weight === 'passing' && step.effect === 'accept' && step.actor.kind === 'chain-policy') return 'idle'
-  if ((weight === 'idle' || weight === 'passing') && changes(step)) return 'decisive'
+  if ((weight === 'idle' || weight === 'passing') && changesOf(step).length > 0) return 'decisive'
   return weight
-}
-
-/** Whether the packet left the step different from how it came. */
-export function changes(step: Step): boolean {
-  return step.after !== null && step.after !== step.before
 }
 
 /** A row in which no lane decided anything. */

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { html, type TemplateResult } from 'lit'
+
+/** Codicons in use: https://microsoft.github.io/vscode-codicons/dist/codicon.html */
+export type IconName =
+  | 'arrow-right'
+  | 'arrow-swap'
+  | 'check'
+  | 'chevron-down'
+  | 'chevron-right'
+  | 'circle-slash'
+  | 'close'
+  | 'copy'
+  | 'error'
+  | 'go-to-file'
+  | 'info'
+  | 'loading'
+  | 'package'
+  | 'pass-filled'
+  | 'pulse'
+  | 'question'
+  | 'refresh'
+  | 'report'
+  | 'save'
+  | 'server'
+  | 'verified-filled'
+  | 'warning'
+
+/** Decoration: the meaning stands in the words beside it. */
+export function icon(name: IconName, { spin = false } = {}): TemplateResult {
+  return html`<span class="codicon codicon-${name} ${spin ? 'codicon-modifier-spin' : ''}" aria-hidden="true"></span>`
+}

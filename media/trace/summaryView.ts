@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** What stands above the lanes: the answer, why it fails, how the lanes differ. */
+
+import { html, nothing, type TemplateResult } from 'lit'
+import type { Proof, Step, TraceAnswer } from '../../core/path/answer.ts'
+import { share } from '../../core/path/fraction.ts'
+import { bypassedText, type Failure, failures, type Headline, headline, laneTitle } from '../../core/path/headline.ts'
+import { linkButton } from '../components/controls.ts'
+import { type IconName, icon } from '../components/icon.ts'
+import { foreign } from '../components/text.ts'
+
+const MOODS: Readonly<Record<Headline['mood'], { readonly icon: IconName; readonly word: string }>> = {
+  good: { icon: 'pass-filled', word: 'Arrives.' },
+  bad: { icon: 'error', word: 'Does not arrive.' },
+  mixed: { icon: 'warning', word: 'Arrives only in part.' },
+  unknown: { icon: 'question', word: 'Open.' },
+}
+
+export interface SummaryActions {
+  readonly onShowFailure: (failure: Failure) => void
+  readonly onShowDifference: () => void
+  readonly onShowBypassed: () => void
+}
+
+export function summary(answer: TraceAnswer, actions: SummaryActions): TemplateResult {
+  const { mood, text } = headline(answer)
+  // What a real packet contradicts is no answer to rely on, however sure it was.
+  const shown = answer.proof?.result === 'contradicted' ? 'unknown' : mood
+  return html`<header class="summary">
+    <h1 class="headline ${shown}">
+      ${icon(MOODS[shown].icon)}<span><span class="spoken">${MOODS[shown].word} </span>${foreign(text)}</span>${proofBadge(answer.proof)}
+    </h1>
+    ${failures(answer).map((failure) => failureView(failure, answer.lanes.length > 1, actions))}
+    ${differenceView(answer, actions)}
+  </header>`
+}
+
+function proofBadge(proof: Proof | null): unknown {
+  if (proof === null) return nothing
+  const words = { confirmed: 'proven', contradicted: 'contradicted by proof', inconclusive: 'proof inconclusive' }[proof.result]
+  const name = ({ confirmed: 'verified-filled', contradicted: 'error', inconclusive: 'question' } as const)[proof.result]
+  return html`<span class="proof-badge ${proof.result}">${icon(name)} ${words}</span>`
+}
+
+function failureView({ lane, outcome, step, probability }: Failure, several: boolean, actions: SummaryActions): TemplateResult {
+  const often = probability !== null && probability < 1 - 1e-6 ? ` ${share(probability)} of the time` : ''
+  const verdict = probability === null ? `perhaps ${outcome.verdict}` : outcome.verdict
+  return html`<div class="failure">
+    <p>
+      ${icon('circle-slash')}
+      <span>
+        <strong>${several ? `${laneTitle(lane)} ${verdict}` : capital(verdict)}${often}:</strong>
+        ${step === null ? 'no step is recorded.' : html`${foreign(step.text)} <span class="at">${place(step)}</span>`}
+        ${step === null ? nothing : linkButton('Show', 'Show where it ends', () => actions.onShowFailure({ lane, outcome, step, probability }))}
+      </span>
+    </p>
+    ${
+      outcome.remedy === undefined
+        ? nothing
+        : html`<p class="remedy">${icon('arrow-right')}<span><span class="label">Would let it through:</span> ${foreign(outcome.remedy)}</span></p>`
+    }
+  </div>`
+}
+
+function place(step: Step): TemplateResult {
+  return html`${foreign(step.node)} · ${foreign(step.hook)}`
+}
+
+function differenceView({ difference, lanes }: TraceAnswer, actions: SummaryActions): unknown {
+  if (difference === null || lanes.length < 2) return nothing
+  const bypassed = bypassedText(difference)
+  const same = difference.kind === 'same'
+  return html`<ul class="differences">
+    <li>
+      <span class="sign" aria-hidden="true">${same ? '=' : '≠'}</span>
+      <span>
+        ${foreign(difference.text)}
+        ${difference.at === null ? nothing : linkButton('Show', 'Show where the lanes part', actions.onShowDifference)}
+      </span>
+    </li>
+    ${
+      bypassed === null
+        ? nothing
+        : html`<li>
+            <span class="sign" aria-hidden="true">─</span>
+            <span>${capital(bypassed)}. ${linkButton('Show', 'Show the bypassed rules', actions.onShowBypassed)}</span>
+          </li>`
+    }
+  </ul>`
+}
+
+function capital(text: string): string {
+  return text.slice(0, 1).toUpperCase() + text.slice(1)
+}
