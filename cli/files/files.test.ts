@@ -166,7 +166,6 @@ test('rules are told apart by content', () => {
   })
   for (const [name, message] of [
     ['nft', /nft: is the output of `nft list ruleset`: give it with `--nft`/],
-    ['empty', /empty: is empty; the output of iptables-save was expected/],
     ['binary', /binary:2: is binary data/],
     ['latin', /latin:2: is not valid UTF-8/],
     ['.', /is a folder, a file was expected/],

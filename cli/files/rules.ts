@@ -19,11 +19,13 @@ const KINDS = {
 
 export type RuleKind = keyof typeof KINDS
 
-/** Reads a file that should hold this kind of text. Throws FactsError when it is empty, binary, or plainly another kind. */
+/**
+ * Reads a file that should hold this kind of text. Empty is right where nothing is set up: no ipsets, one of several backends.
+ * Throws FactsError when it is binary, or plainly another kind.
+ */
 export function readRules(file: string, kind: RuleKind): RuleText {
   const shown = file === '-' ? 'standard input' : file
   const text = decodeText(readBytes(file), shown)
-  if (text.trim() === '') throw new FactsError(`is empty; the output of ${KINDS[kind].output} was expected`, { file: shown })
   const found = recognise(text)
   if (found !== undefined && found !== kind) {
     throw new FactsError(`is the output of ${KINDS[found].output}: give it with \`${KINDS[found].option}\``, { file: shown })
