@@ -24,17 +24,19 @@ import { RT_TABLE, tablesOf } from './tables.ts'
  * ip_route_output_key_hash_rcu, net/ipv6/ip6_output.c ip6_dst_lookup_tail).
  */
 export function routeOutput(netns: Netns, flow: Flow, options: OutputOptions = {}): readonly RouteDecision[] {
-  return flow.family === 4 ? output4(netns, flow) : output6(netns, flow, options)
+  return flow.family === 4 ? output4(netns, flow, options) : output6(netns, flow, options)
 }
 
 export interface OutputOptions {
   /** Only the table lookup, as `ip -6 route get` does, without the second try with a selected source. */
   readonly lookupOnly?: boolean
+  /** The source need not be an address of this namespace (FLOWI_FLAG_ANYSRC), as when rules changed a packet made here. */
+  readonly anySource?: boolean
 }
 
-function output4(netns: Netns, asked: Flow): readonly RouteDecision[] {
+function output4(netns: Netns, asked: Flow, { anySource }: OutputOptions): readonly RouteDecision[] {
   const { src } = asked
-  if (src !== undefined) {
+  if (src !== undefined && anySource !== true) {
     const owner = isMulticast(src) || isLimitedBroadcast(src) || isZeronet(src) ? undefined : deviceOf(netns, src)
     if (owner === undefined) {
       return [refused('invalid-source', 'ENETUNREACH', `${formatAddress(src)} is not an address of this namespace`)]
