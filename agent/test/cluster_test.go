@@ -82,7 +82,7 @@ func TestCluster(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Run(node+" shows its own pods with their addresses", func(t *testing.T) { clusterPods(t, c, snapshot, node) })
-		t.Run(node+" shows its rules", func(t *testing.T) { clusterRules(t, c, snapshot, node) })
+		t.Run(node+" shows its rules", func(t *testing.T) { clusterRules(ctx, t, c, agent, node) })
 		t.Run(node+" names the peers of its pods' devices", func(t *testing.T) { clusterPeers(t, snapshot) })
 	}
 	agent := c.agent("n1")
@@ -155,15 +155,27 @@ var counters = regexp.MustCompile(`\[\d+:\d+\]|packets \d+ bytes \d+|(?m)^#.*$`)
 // uncounted removes what changes with every packet.
 func uncounted(rules string) string { return counters.ReplaceAllString(rules, "") }
 
-func clusterRules(t *testing.T, c cluster, snapshot *received, node string) {
+// clusterRules compares files with what the tools print on the node. Both are read again when kube-proxy changed
+// something in between.
+func clusterRules(ctx context.Context, t *testing.T, c cluster, agent pb.AgentClient, node string) {
 	for file, command := range map[string][]string{
 		"iptables-nft-save.4.txt": {"iptables-nft-save", "-c"},
 		"iptables-nft-save.6.txt": {"ip6tables-nft-save", "-c"},
 		"nft.txt":                 {"nft", "-a", "list", "ruleset"},
 		"ipset.txt":               {"ipset", "save"},
 	} {
-		want := uncounted(c.lab(append([]string{"node", node}, command...)...))
-		if got := uncounted(snapshot.files["netns/host/"+file]); got != want {
+		var got, want string
+		for range 3 {
+			snapshot, err := receive(ctx, agent, &pb.SnapshotRequest{Parts: []string{"netfilter"}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want = uncounted(c.lab(append([]string{"node", node}, command...)...))
+			if got = uncounted(snapshot.files["netns/host/"+file]); got == want && got != "" {
+				break
+			}
+		}
+		if got != want || got == "" {
 			t.Errorf("%s differs from what %v prints: %d and %d bytes", file, command, len(got), len(want))
 		}
 	}

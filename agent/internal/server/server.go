@@ -58,7 +58,10 @@ func Serve(ctx context.Context, path string, agent pb.AgentServer, log *slog.Log
 	if err := server.Serve(listener); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}
-	<-stopped
+	select {
+	case <-stopped:
+	case <-time.After(grace + time.Second): // a client that never spoke can't hold the agent back
+	}
 	return nil
 }
 
