@@ -185,7 +185,11 @@ function exchange(url: string, options: RequestOptions, call: Call): Promise<Ans
   return new Promise((resolve, reject) => {
     const send = url.startsWith('http:') ? httpRequest : httpsRequest
     const headers = { ...options.headers, Accept: 'application/json', 'User-Agent': 'plumbline' } as Record<string, string>
-    if (call.body !== undefined) headers['Content-Type'] = call.body.contentType
+    if (call.body !== undefined) {
+      headers['Content-Type'] = call.body.contentType
+      // Node frames the body of a DELETE only if it is told its length; the rest would be read as the next request.
+      headers['Content-Length'] = String(Buffer.byteLength(call.body.text))
+    }
     const request = send(url, { ...options, headers, timeout: REQUEST_TIMEOUT, ...(call.signal && { signal: call.signal }) })
     request.on('timeout', () =>
       request.destroy(new PlumblineError('timeout', `no answer within ${REQUEST_TIMEOUT / 1000} s from ${url}`)),

@@ -18,6 +18,8 @@ import { listAll, servedResources } from './objects.ts'
 import { mapBounded, withRetry } from './retry.ts'
 
 export interface CollectOptions {
+  /** False: snapshots alone. */
+  readonly objects?: boolean
   /** Nodes to ask for a snapshot; absent: every node that has an agent. */
   readonly nodes?: readonly string[]
   readonly snapshot?: Partial<Omit<SnapshotRequest, '$typeName'>>
@@ -82,7 +84,8 @@ class Collection {
   async run(): Promise<Collected> {
     const { signal } = this.#options
     const createdAt = new Date().toISOString()
-    const served = await servedResources(this.#source.server, signal)
+    const asksObjects = this.#options.objects ?? true
+    const served = asksObjects ? await servedResources(this.#source.server, signal) : { types: [], problems: [] }
     for (const { group, reason } of served.problems) this.#problem(`objects/*.${group}`, reason)
     const agents = await this.#agents()
     this.#of = served.types.length + agents.length

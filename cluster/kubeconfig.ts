@@ -105,7 +105,7 @@ export async function loadContext(ref: ContextRef): Promise<KubeConfig> {
     // The library applies the cluster's CA only when there is a user, even an empty one.
     users: [{ name: 'user', user: user === undefined ? {} : absoluteUser(user) }],
   }
-  const { KubeConfig } = await import('@kubernetes/client-node')
+  const { KubeConfig } = await import('@kubernetes/client-node/dist/config.js')
   const loaded = new KubeConfig()
   try {
     loaded.loadFromString(JSON.stringify(config))
