@@ -124,7 +124,8 @@ export type Stmt =
   | { readonly kind: 'synproxy'; readonly text: string }
   | { readonly kind: 'reset'; readonly key: Expr }
   | { readonly kind: 'xt'; readonly type: string; readonly name: string }
-  | { readonly kind: 'unknown'; readonly text: string; readonly reason: string }
+  /** `match`: it is known to be one, so that at worst it ends the rule. */
+  | { readonly kind: 'unknown'; readonly text: string; readonly reason: string; readonly match: boolean }
 
 /** A place in a rule that can't be understood. Caught where the rule's end is known. */
 export class NftSyntaxError extends Error {}

@@ -14,6 +14,9 @@ const BINARY_WORDS: Readonly<Record<string, BinaryOp>> = { and: '&', or: '|', xo
 /** Loosest first, as in nft: `|`, `^`, `&`, shifts. */
 const PRECEDENCE: readonly (readonly BinaryOp[])[] = [['|'], ['^'], ['&'], ['<<', '>>']]
 
+/** A flag field has 128 bits at most. */
+export const MAX_OPERATORS = 128
+
 const OPTION_HEADERS = new Set(['tcp option', 'ip option', 'sctp chunk', 'dccp option'])
 
 export function fail(reason: string): never {
@@ -63,31 +66,43 @@ export function expectSymbol(lexer: Lexer, text: string): void {
   if (!acceptSymbol(lexer, text)) fail(`"${text}" was expected, not ${describe(lexer.peek())}`)
 }
 
+/** "a,b c": words to the end of the line or the semicolon. */
+export function readWords(lexer: Lexer): string[] {
+  const result: string[] = []
+  for (let token = lexer.peek(); ; token = lexer.peek()) {
+    if (token.kind === 'word' || token.kind === 'string') result.push(token.text)
+    else if (token.kind !== 'symbol' || token.text !== ',') return result
+    lexer.next()
+  }
+}
+
 export function skipNewlines(lexer: Lexer): void {
   while (lexer.peek().kind === 'newline') lexer.next()
 }
 
-/** Whether a word can begin something that is looked up, and not a constant. */
-export function beginsExpression(word: string): boolean {
-  return word in HEADERS || word in PRIMARIES || BARE_META_KEYS.has(word) || word.startsWith('@')
-}
-
 /** `expr . expr`, perhaps looked up in a map. */
 export function parseExpression(lexer: Lexer, statements: StatementReader): Expr {
-  const parts = [parseBinary(lexer, 0)]
-  while (acceptWord(lexer, '.')) parts.push(parseBinary(lexer, 0))
-  const [first] = parts
-  const key: Expr = parts.length === 1 && first !== undefined ? first : { kind: 'concat', parts }
+  const key = parseConcat(lexer)
   return acceptWord(lexer, 'map') ? { kind: 'map', key, data: parseSetOrReference(lexer, statements) } : key
+}
+
+function parseConcat(lexer: Lexer): Expr {
+  const first = parseBinary(lexer, 0)
+  if (!isWord(lexer, '.')) return first
+  const parts = [first]
+  while (acceptWord(lexer, '.')) parts.push(parseBinary(lexer, 0))
+  return { kind: 'concat', parts }
 }
 
 function parseBinary(lexer: Lexer, level: number): Expr {
   const operators = PRECEDENCE[level]
   if (operators === undefined) return parsePrimary(lexer)
   let left = parseBinary(lexer, level + 1)
+  let count = 0
   for (let op = binaryAhead(lexer, operators); op !== undefined; op = binaryAhead(lexer, operators)) {
     lexer.next()
     left = { kind: 'binary', op, left, right: parseBinary(lexer, level + 1) }
+    if (++count > MAX_OPERATORS) fail('too many operators in a row')
   }
   return left
 }
@@ -101,7 +116,7 @@ function binaryAhead(lexer: Lexer, operators: readonly BinaryOp[]): BinaryOp | u
 function parsePrimary(lexer: Lexer): Expr {
   const token = lexer.next()
   if (token.kind === 'symbol' && token.text === '(') {
-    const inner = parseBinary(lexer, 0)
+    const inner = lexer.nested(() => parseBinary(lexer, 0))
     expectSymbol(lexer, ')')
     return inner
   }
@@ -154,7 +169,7 @@ function header(lexer: Lexer, protocol: string): Expr {
   }
   if ((protocol === 'vxlan' || protocol === 'geneve' || protocol === 'gre' || protocol === 'gretap') && field.text in HEADERS) {
     lexer.next()
-    const inner = header(lexer, field.text)
+    const inner = lexer.nested(() => header(lexer, field.text))
     if (inner.kind === 'payload') return { ...inner, tunnel: protocol }
   }
   // `meta l4proto tcp`: the protocol itself is the constant.
@@ -237,10 +252,7 @@ const PRIMARIES: Readonly<Record<string, Primary>> = {
     return { kind: 'numgen', mode, modulus: modulus(lexer), offset: offset(lexer) }
   },
   jhash: (lexer) => {
-    const parts = [parseBinary(lexer, 0)]
-    while (acceptWord(lexer, '.')) parts.push(parseBinary(lexer, 0))
-    const [first] = parts
-    const of: Expr = parts.length === 1 && first !== undefined ? first : { kind: 'concat', parts }
+    const of = lexer.nested(() => parseConcat(lexer))
     const size = modulus(lexer)
     const seed = acceptWord(lexer, 'seed') ? expectNumber(lexer) : undefined
     return { kind: 'hash', algorithm: 'jhash', of, modulus: size, ...(seed !== undefined && { seed }), offset: offset(lexer) }
@@ -291,14 +303,17 @@ export function parseValue(lexer: Lexer, statements: StatementReader): Expr {
 /** One constant, or several joined by `|`. */
 function parseConstants(lexer: Lexer): Expr {
   let left = parseConstant(lexer)
-  while (acceptSymbol(lexer, '|')) left = { kind: 'binary', op: '|', left, right: parseConstant(lexer) }
+  for (let count = 0; acceptSymbol(lexer, '|'); count++) {
+    if (count > MAX_OPERATORS) fail('too many operators in a row')
+    left = { kind: 'binary', op: '|', left, right: parseConstant(lexer) }
+  }
   return left
 }
 
 function parseConstant(lexer: Lexer): Expr {
   const token = lexer.next()
   if (token.kind === 'symbol' && token.text === '(') {
-    const inner = parseConstants(lexer)
+    const inner = lexer.nested(() => parseConstants(lexer))
     expectSymbol(lexer, ')')
     return inner
   }
@@ -331,7 +346,7 @@ export function parseSet(lexer: Lexer, statements: StatementReader, elements: Se
   for (;;) {
     skipNewlines(lexer)
     if (acceptSymbol(lexer, '}')) break
-    elements.push(parseElement(lexer, statements))
+    elements.push(lexer.nested(() => parseElement(lexer, statements)))
     skipNewlines(lexer)
     if (acceptSymbol(lexer, ',')) continue
     expectSymbol(lexer, '}')

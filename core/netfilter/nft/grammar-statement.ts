@@ -122,10 +122,10 @@ const READERS: Readonly<Record<string, Reader>> = {
     expectWord(lexer)
     return { kind: 'flow', flowtable: expectWord(lexer).replace(/^@/, '') }
   },
-  add: parseSetUpdate,
-  update: parseSetUpdate,
-  delete: parseSetUpdate,
-  meter: parseMeter,
+  add: setUpdate,
+  update: setUpdate,
+  delete: setUpdate,
+  meter: (lexer) => lexer.nested(() => parseMeter(lexer)),
   synproxy: (lexer) => {
     if (acceptWord(lexer, 'name')) return { kind: 'object', type: 'synproxy', name: objectName(lexer) }
     const mss = acceptWord(lexer, 'mss') ? [`mss ${expectNumber(lexer)}`] : []
@@ -252,6 +252,10 @@ function parseQueue(lexer: Lexer): Stmt {
     acceptSymbol(lexer, ',')
   }
   return { kind: 'queue', flags, ...(number !== undefined && { number }) }
+}
+
+function setUpdate(lexer: Lexer, op: string): Stmt {
+  return lexer.nested(() => parseSetUpdate(lexer, op))
 }
 
 /** `add @s { ip saddr . tcp dport timeout 5s limit rate 10/second }`, and with `: data` for maps. */

@@ -22,7 +22,7 @@ export function isIptablesNft(table: TableBuilder): boolean {
     return true
   const standard = table.family === 'ip' || table.family === 'ip6' ? STANDARD[table.name] : undefined
   const bases = chains.filter((chain) => chain.base !== undefined)
-  return standard !== undefined && bases.length > 0 && bases.every((chain) => isStandard(chain, standard, table.name))
+  return standard !== undefined && chains.length > 0 && bases.every((chain) => isStandard(chain, standard, table.name))
 }
 
 function isStandard(chain: ChainDraft, standard: Readonly<Record<string, number>>, table: string): boolean {

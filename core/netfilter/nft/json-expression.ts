@@ -2,6 +2,7 @@
 
 import { type BinaryOp, type Expr, type ExthdrKind, NftSyntaxError, type SetItem, type VerdictNode } from './ast.ts'
 import { type JsonObject, isObject, numberIn, only, optionalNumber, optionalString, stringIn, words } from './json-value.ts'
+import { MAX_OPERATORS } from './grammar-expression.ts'
 import { readElementStatements } from './json-statement.ts'
 import { UNTYPED } from './lexer.ts'
 
@@ -146,6 +147,7 @@ function readBinary(body: unknown, name: string): Expr {
   const operands = asArray(body).map(readExpression)
   const [first, ...rest] = operands
   if (first === undefined || rest.length === 0) throw new NftSyntaxError(`"${name}" wants two operands`)
+  if (rest.length > MAX_OPERATORS) throw new NftSyntaxError('too many operators in a row')
   return rest.reduce<Expr>((left, right) => ({ kind: 'binary', op: name as BinaryOp, left, right }), first)
 }
 

@@ -13,7 +13,8 @@ export function readStatement(json: unknown): Stmt {
     return readKnown(json)
   } catch (error) {
     if (!(error instanceof NftSyntaxError)) throw error
-    return { kind: 'unknown', text: typeof json === 'string' ? json : JSON.stringify(json), reason: error.message }
+    const text = typeof json === 'string' ? json : JSON.stringify(json)
+    return { kind: 'unknown', text, reason: error.message, match: isObject(json) && 'match' in json }
   }
 }
 

@@ -41,6 +41,14 @@ export function words(json: unknown): string[] {
   return Array.isArray(json) ? json.filter((item) => typeof item === 'string') : []
 }
 
+/** Whether nothing in it lies deeper than `levels`. Recursive readers are safe for what passes. */
+export function isShallow(json: unknown, levels: number): boolean {
+  if (typeof json !== 'object' || json === null) return true
+  if (levels === 0) return false
+  for (const value of Object.values(json)) if (!isShallow(value, levels - 1)) return false
+  return true
+}
+
 function missing(key: string, what: string): never {
   throw new NftSyntaxError(`"${key}" is not ${what}`)
 }

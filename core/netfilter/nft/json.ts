@@ -7,7 +7,7 @@ import { mapKind, namedTypes, ruleset, type SetDraft, setFlags, TableBuilder, ty
 import { readExpression, readItem } from './json-expression.ts'
 import { readStatement } from './json-statement.ts'
 import { splitObjects } from './json-split.ts'
-import { isObject, type JsonObject, only, optionalNumber, optionalString, stringIn, words } from './json-value.ts'
+import { isObject, isShallow, type JsonObject, only, optionalNumber, optionalString, stringIn, words } from './json-value.ts'
 import { printRule } from './print.ts'
 import type { DataType } from './types.ts'
 
@@ -30,7 +30,10 @@ class JsonParser {
 
   parse(text: string): Ruleset {
     const { objects, broken } = splitObjects(text)
-    for (const { json, line } of objects) this.guard(line, json, () => this.object(json, line))
+    for (const { json, line } of objects) {
+      if (isShallow(json, MAX_DEPTH)) this.guard(line, json, () => this.object(json, line))
+      else this.report(line, 'this object is nested too deeply', '')
+    }
     if (broken !== undefined) this.report(broken.line, broken.reason, broken.text)
     return ruleset([...this.tables.values()], this.problems)
   }
@@ -118,10 +121,11 @@ class JsonParser {
   }
 
   private rule(body: JsonObject, line: number): void {
-    const chain = this.tableOf(body, 'table').chain(stringIn(body, 'chain'), line)
+    const table = this.tableOf(body, 'table')
+    const chain = table.chain(stringIn(body, 'chain'), line)
     const statements = Array.isArray(body['expr']) ? body['expr'].map(readStatement) : []
     const comment = optionalString(body, 'comment')
-    const text = printRule(statements, comment)
+    const text = printRule(statements, comment, table.family)
     chain.rules.push({ position: { file: this.file, line }, text, comment, handle: optionalNumber(body, 'handle'), statements })
   }
 
@@ -157,6 +161,9 @@ class JsonParser {
     return { items, incomplete: items.length < all.length }
   }
 }
+
+/** Real rules nest about a dozen deep. */
+const MAX_DEPTH = 64
 
 const IGNORED = new Set([
   'metainfo',

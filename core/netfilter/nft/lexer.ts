@@ -15,6 +15,9 @@ export interface Token {
   readonly comment: string
 }
 
+/** Real rules nest three or four deep. */
+const MAX_DEPTH = 40
+
 const TAB = 9
 const NEWLINE = 10
 const RETURN = 13
@@ -45,6 +48,7 @@ export class Lexer {
   private position = 0
   private line = 1
   private ahead: Token | undefined
+  private depth = 0
 
   constructor(source: string) {
     this.source = source
@@ -59,6 +63,17 @@ export class Lexer {
     const token = this.peek()
     this.ahead = undefined
     return token
+  }
+
+  /** Reads something that may contain itself; hostile nesting is an error and not a full stack. */
+  nested<T>(read: () => T): T {
+    if (this.depth >= MAX_DEPTH) throw new NftSyntaxError('this is nested too deeply')
+    this.depth++
+    try {
+      return read()
+    } finally {
+      this.depth--
+    }
   }
 
   /** Continues in the middle of the token ahead, which is a word: ":2222" becomes "2222". */

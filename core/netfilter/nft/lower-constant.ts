@@ -54,7 +54,7 @@ export function combine(expr: Expr, type: DataType): Scalar {
   if (expr.kind === 'constant') return resolveConstant(type, expr.value)
   const parts =
     expr.kind === 'list' ? expr.items : expr.kind === 'binary' && expr.op === '|' ? [expr.left, expr.right] : undefined
-  if (parts === undefined) throw new NftSyntaxError(`"${printExpression(expr)}" is not a constant`)
+  if (parts === undefined || parts.length === 0) throw new NftSyntaxError(`"${printExpression(expr)}" is not a constant`)
   return parts.map((part) => combine(part, type)).reduce(either)
 }
 

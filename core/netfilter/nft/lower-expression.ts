@@ -156,6 +156,7 @@ function exthdr(expr: Expr & { kind: 'exthdr' }): Expression {
 function binary(expr: Expr & { kind: 'binary' }, scope: Scope, wanted: readonly DataType[]): Expression {
   const own = typesIn(expr, scope)
   const types = own[0] === ANY ? wanted : own
+  if (isConstant(expr)) return { kind: 'literal', value: lowerElement(expr, types) }
   const shift = expr.op === '<<' || expr.op === '>>'
   return {
     kind: 'binary',
@@ -163,6 +164,13 @@ function binary(expr: Expr & { kind: 'binary' }, scope: Scope, wanted: readonly 
     left: lowerExpression(expr.left, scope, types),
     right: lowerExpression(expr.right, scope, shift ? [ANY] : types),
   }
+}
+
+/** `syn | ack`. */
+function isConstant(expr: Expr): boolean {
+  return (
+    expr.kind === 'constant' || (expr.kind === 'binary' && expr.op === '|' && isConstant(expr.left) && isConstant(expr.right))
+  )
 }
 
 /** A map's contents: of a named one, only the name. `objects`: its data are names of the table's objects. */

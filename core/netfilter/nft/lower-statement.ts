@@ -71,7 +71,7 @@ export function lowerStatement(stmt: Stmt, scope: Scope): readonly Statement[] {
     case 'xt':
       return stmt.type === 'match' && stmt.name === 'comment' ? [] : [xt(stmt)]
     case 'unknown':
-      return [{ kind: 'unknown-action', name: 'nft', text: stmt.text }]
+      return [{ kind: stmt.match ? 'unknown-match' : 'unknown-action', name: 'nft', text: stmt.text }]
   }
 }
 

@@ -1,16 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { parseAddress } from '../../net/address.ts'
+import type { TableFamily } from '../ruleset.ts'
 import type { Expr, SetItem, Stmt, VerdictNode } from './ast.ts'
 import { BARE_META_KEYS } from './headers.ts'
 import { ANY, type DataType, dataType, integerText, SERVICE } from './types.ts'
 import { typeOf } from './typing.ts'
 
 /** Rules as `nft list` writes them, for what was read from JSON: a person must be able to recognise the rule. */
-export function printRule(statements: readonly Stmt[], comment: string | undefined): string {
-  const words = statements.map(printStatement)
+export function printRule(statements: readonly Stmt[], comment: string | undefined, family: TableFamily): string {
+  const words = statements.map((stmt) => (isPlainReject(stmt, family) ? 'reject' : printStatement(stmt)))
   if (comment !== undefined) words.push(`comment "${comment}"`)
   return words.join(' ')
+}
+
+/** nft says `with` only where the code is not the family's default. */
+function isPlainReject(stmt: Stmt, family: TableFamily): boolean {
+  if (stmt.kind !== 'reject' || stmt.code?.kind !== 'constant' || stmt.code.value !== 'port-unreachable') return false
+  return stmt.type === 'icmpx' || (stmt.type === 'icmp' && family === 'ip') || (stmt.type === 'icmpv6' && family === 'ip6')
 }
 
 export function printStatement(stmt: Stmt): string {

@@ -2,18 +2,8 @@
 
 import type { BaseChain, ParseProblem, Ruleset, TableFamily } from '../ruleset.ts'
 import type { HookName } from '../traversal.ts'
-import { type Expr, NftSyntaxError, type Stmt } from './ast.ts'
-import {
-  type ChainDraft,
-  mapKind,
-  namedPriority,
-  namedTypes,
-  ruleset,
-  type SetDraft,
-  setFlags,
-  TableBuilder,
-  typesOf,
-} from './builder.ts'
+import { NftSyntaxError, type Stmt } from './ast.ts'
+import { type ChainDraft, namedPriority, ruleset, TableBuilder } from './builder.ts'
 import {
   acceptSymbol,
   acceptWord,
@@ -23,13 +13,12 @@ import {
   expectWord,
   fail,
   isSymbol,
-  isWord,
-  parseSet,
+  readWords,
   skipNewlines,
 } from './grammar-expression.ts'
-import { expression, parseStatement } from './grammar-statement.ts'
+import { parseStatement } from './grammar-statement.ts'
 import { Lexer, type Token } from './lexer.ts'
-import type { DataType } from './types.ts'
+import { finishSet, newSet, readSetItem, type SetReading } from './text-set.ts'
 
 const FAMILIES = new Set<string>(['ip', 'ip6', 'inet', 'arp', 'bridge', 'netdev'])
 
@@ -65,7 +54,7 @@ class TextParser {
     } catch (error) {
       if (!(error instanceof NftSyntaxError)) throw error
       this.report(line, error.message, this.sourceLine(start))
-      this.skipLine()
+      this.skipBlock()
     }
   }
 
@@ -86,6 +75,16 @@ class TextParser {
 
   private sourceLine(start: number): string {
     return this.lexer.restOfLine(start).trim()
+  }
+
+  /** To the end of the line; where a block opens there, to the end of the block. */
+  private skipBlock(): void {
+    let depth = 0
+    for (let token = this.peek(); token.kind !== 'end' && (token.kind !== 'newline' || depth > 0); token = this.peek()) {
+      if (token.kind === 'symbol' && token.text === '{') depth++
+      if (token.kind === 'symbol' && token.text === '}' && --depth < 0) return
+      this.lexer.next()
+    }
   }
 
   /** To the end of the line. */
@@ -129,7 +128,7 @@ class TextParser {
     const word = expectWord(this.lexer)
     switch (word) {
       case 'flags':
-        table.dormant = this.words().includes('dormant')
+        table.dormant = readWords(this.lexer).includes('dormant')
         return
       case 'comment':
         expectWord(this.lexer)
@@ -174,16 +173,6 @@ class TextParser {
     }
   }
 
-  /** "a,b c": words to the end of the line or the semicolon. */
-  private words(): string[] {
-    const result: string[] = []
-    for (let token = this.lexer.peek(); ; token = this.lexer.peek()) {
-      if (token.kind === 'word' || token.kind === 'string') result.push(token.text)
-      else if (token.kind !== 'symbol' || token.text !== ',') return result
-      this.lexer.next()
-    }
-  }
-
   private chain(table: TableBuilder, line: number): void {
     const chain = table.chain(expectWord(this.lexer), line)
     expectSymbol(this.lexer, '{')
@@ -202,7 +191,7 @@ class TextParser {
         return
       }
       if (acceptWord(this.lexer, 'comment') || (chain.base !== undefined && acceptWord(this.lexer, 'flags'))) {
-        this.words()
+        readWords(this.lexer)
         return
       }
     }
@@ -258,12 +247,17 @@ class TextParser {
       }
     } catch (error) {
       if (!(error instanceof NftSyntaxError)) throw error
-      statements.push({ kind: 'unknown', text: this.sourceLine(at), reason: error.message })
+      statements.push({ kind: 'unknown', text: this.sourceLine(at), reason: error.message, match: false })
       this.skipLine()
     }
     const end = this.peek()
     if (end.kind === 'end')
-      statements.splice(0, statements.length, { kind: 'unknown', text: '', reason: 'the text ends within this rule' })
+      statements.splice(0, statements.length, {
+        kind: 'unknown',
+        text: '',
+        reason: 'the text ends within this rule',
+        match: false,
+      })
     const text = this.lexer.source.slice(first.start, end.start)
     const { text: shown, handle } = splitHandle(text, end)
     chain.rules.push({ position: { file: this.file, line: first.line }, text: shown, comment, handle, statements })
@@ -283,110 +277,24 @@ class TextParser {
   private set(table: TableBuilder, word: 'set' | 'map' | 'meter', line: number): void {
     const name = expectWord(this.lexer)
     expectSymbol(this.lexer, '{')
-    const draft: Writable<SetDraft> & { words: string[]; timeout: boolean } = {
-      name,
-      kind: word === 'map' ? 'map' : 'set',
-      keyTypes: [],
-      dataTypes: [],
-      flags: [],
-      items: [],
-      incomplete: false,
-      position: { file: this.file, line },
-      words: [],
-      timeout: false,
-    }
+    const draft = newSet(name, word, { file: this.file, line })
     this.block(`${word} ${name}`, () => this.setItem(draft))
-    const { words, timeout, ...set } = draft
-    table.sets.set(name, { ...set, flags: setFlags(words, timeout) })
+    table.sets.set(name, finishSet(draft))
   }
 
-  private setItem(draft: Writable<SetDraft> & { words: string[]; timeout: boolean }): void {
-    const word = this.lexer.peek().text
-    switch (word) {
-      case 'type':
-        this.lexer.next()
-        this.types(draft)
-        return
-      case 'typeof':
-        this.lexer.next()
-        this.typeofs(draft)
-        return
-      case 'flags':
-        this.lexer.next()
-        draft.words.push(...this.words())
-        return
-      case 'elements':
-        this.lexer.next()
-        expectSymbol(this.lexer, '=')
-        this.elements(draft)
-        return
-      case 'timeout':
-        draft.timeout = true
-        this.words()
-        return
-      case 'gc-interval':
-      case 'size':
-      case 'policy':
-      case 'auto-merge':
-      case 'comment':
-        this.words()
-        return
-      default:
-        // What new elements get: counter, limit, quota, ct count.
-        parseStatement(this.lexer)
-    }
-  }
-
-  private elements(draft: Writable<SetDraft>): void {
-    const start = this.lexer.peek()
+  private setItem(draft: SetReading): void {
+    const start = this.peek()
     try {
-      parseSet(this.lexer, parseStatement, draft.items)
+      readSetItem(this.lexer, draft)
     } catch (error) {
-      if (!(error instanceof NftSyntaxError)) throw error
+      if (!(error instanceof NftSyntaxError) || start.text !== 'elements') throw error
       draft.incomplete = true
       const { line, start: at } = this.peek()
       this.report(line, error.message, this.sourceLine(at))
       this.lexer.skipToClosingLine(start)
     }
   }
-
-  /** `ipv4_addr . inet_service : verdict`. */
-  private types(draft: Writable<SetDraft>): void {
-    draft.keyTypes = namedTypes(this.typeNames())
-    if (!acceptWord(this.lexer, ':')) return
-    acceptWord(this.lexer, 'interval')
-    const names = this.typeNames()
-    this.data(draft, names.join(' . '), namedTypes(names))
-  }
-
-  private typeNames(): string[] {
-    const names: string[] = []
-    do {
-      const name = expectWord(this.lexer)
-      names.push(name === 'ct' ? `ct ${expectWord(this.lexer)}` : name)
-    } while (acceptWord(this.lexer, '.'))
-    return names
-  }
-
-  private typeofs(draft: Writable<SetDraft>): void {
-    draft.keyTypes = typesOf(this.typeofExpression())
-    if (!acceptWord(this.lexer, ':')) return
-    acceptWord(this.lexer, 'interval')
-    if (isWord(this.lexer, 'verdict')) this.data(draft, expectWord(this.lexer), [])
-    else this.data(draft, '', typesOf(this.typeofExpression()))
-  }
-
-  private typeofExpression(): Expr {
-    return expression(this.lexer)
-  }
-
-  private data(draft: Writable<SetDraft>, name: string, types: readonly DataType[]): void {
-    draft.kind = mapKind(name)
-    draft.dataTypes = draft.kind === 'map' ? types : []
-  }
 }
-
-type Writable<T> = { -readonly [K in keyof T]: T[K] }
 
 function isHook(word: string): word is HookName {
   return ['ingress', 'prerouting', 'input', 'forward', 'output', 'postrouting', 'egress'].includes(word)
