@@ -7,24 +7,36 @@ import (
 	"embed"
 	"io/fs"
 	"strings"
+
+	"plumbline.dev/lab/internal/cluster"
 )
 
-//go:embed workloads/*.yaml
+//go:embed workloads
 var workloads embed.FS
 
-// Workloads returns all manifests as one stream of YAML documents.
-func Workloads() (string, error) {
-	files, err := fs.Glob(workloads, "workloads/*.yaml")
+// Workloads returns the manifests.
+func Workloads() (cluster.Manifests, error) {
+	all, err := documents("workloads/*.yaml")
+	if err != nil {
+		return cluster.Manifests{}, err
+	}
+	cilium, err := documents("workloads/cilium/*.yaml")
+	return cluster.Manifests{All: all, Cilium: cilium}, err
+}
+
+// documents returns files as one stream of YAML documents.
+func documents(pattern string) (string, error) {
+	files, err := fs.Glob(workloads, pattern)
 	if err != nil {
 		return "", err
 	}
-	var documents []string
+	var texts []string
 	for _, file := range files {
 		text, err := workloads.ReadFile(file)
 		if err != nil {
 			return "", err
 		}
-		documents = append(documents, string(text))
+		texts = append(texts, string(text))
 	}
-	return strings.Join(documents, "---\n"), nil
+	return strings.Join(texts, "---\n"), nil
 }

@@ -29,26 +29,48 @@ func sourceRoot() (string, error) {
 	return "", errors.New("PLUMBLINE_LAB_ROOT is not set: run the lab through lab/lab")
 }
 
-func binaries() (cluster.Binaries, error) {
+// binaries builds what a lab needs, with Cilium's programs only when asked for.
+func binaries(cilium bool) (cluster.Binaries, error) {
+	var built cluster.Binaries
 	root, err := sourceRoot()
 	if err != nil {
-		return cluster.Binaries{}, err
+		return built, err
 	}
-	kubelab, err := cache.Kubelab(root, say)
-	if err != nil {
-		return cluster.Binaries{}, err
+	if built.Kubelab, err = cache.Kubelab(root, say); err != nil {
+		return built, err
 	}
-	app, err := cache.App(root)
-	return cluster.Binaries{Kubelab: kubelab, App: app}, err
+	if built.App, err = cache.App(root); err != nil || !cilium {
+		return built, err
+	}
+	built.Cilium, err = cache.Cilium(root, say)
+	return built, err
 }
 
-func buildCommand([]string) error {
-	built, err := binaries()
+func buildCommand(arguments []string) error {
+	flags := flag.NewFlagSet("build", flag.ContinueOnError)
+	cilium := flags.Bool("cilium", false, "also what labs with Cilium need, and the oracle of its maps")
+	if err := flags.Parse(arguments); err != nil || flags.NArg() > 0 {
+		return errUsage
+	}
+	built, err := binaries(*cilium)
 	if err != nil {
 		return err
 	}
 	fmt.Println(built.Kubelab)
 	fmt.Println(built.App)
+	if !*cilium {
+		return nil
+	}
+	fmt.Println(built.Cilium)
+	root, err := sourceRoot()
+	if err != nil {
+		return err
+	}
+	oracle, err := cache.MapOracle(root)
+	if err != nil {
+		return err
+	}
+	fmt.Println(oracle)
 	return nil
 }
 
@@ -56,7 +78,7 @@ func buildCommand([]string) error {
 func upFlags(name string) (set *flag.FlagSet, options *cluster.Options, fresh *bool) {
 	set = flag.NewFlagSet(name, flag.ContinueOnError)
 	options = &cluster.Options{}
-	set.StringVar(&options.Proxy, "proxy", "iptables", "mode of kube-proxy: "+strings.Join(cluster.Proxies, ", "))
+	set.StringVar(&options.Proxy, "proxy", "iptables", "what nodes have: "+strings.Join(cluster.Proxies, ", "))
 	set.StringVar(&options.Backend, "iptables-backend", "nft", "which iptables nodes have: "+strings.Join(cluster.Backends, ", "))
 	return set, options, set.Bool("fresh", false, "start anew even when the lab runs that way already")
 }
@@ -84,7 +106,7 @@ func ensureUp(options cluster.Options, fresh bool) error {
 		say("already up: " + describe(current))
 		return nil
 	}
-	built, err := binaries()
+	built, err := binaries(options.Cilium())
 	if err != nil {
 		return err
 	}
@@ -102,7 +124,7 @@ func ensureUp(options cluster.Options, fresh bool) error {
 }
 
 func describe(options cluster.Options) string {
-	return fmt.Sprintf("kube-proxy %s, iptables %s", options.Proxy, options.Backend)
+	return fmt.Sprintf("proxy %s, iptables %s", options.Proxy, options.Backend)
 }
 
 func downCommand([]string) error {
@@ -180,10 +202,11 @@ func outsideCommand(arguments []string) error {
 }
 
 func nodeInitCommand(arguments []string) error {
-	if len(arguments) < 3 {
+	if len(arguments) < 4 {
 		return errUsage
 	}
-	return cluster.NodeInit(arguments[0], arguments[1], arguments[2:])
+	programs := cluster.Binaries{Kubelab: arguments[1], Cilium: arguments[2]}
+	return cluster.NodeInit(arguments[0], programs, arguments[3:])
 }
 
 // foreground runs a command on the user's terminal and passes its exit code on. An interrupt ends the command, not this

@@ -12,8 +12,8 @@ import (
 
 const usageText = `usage: lab COMMAND
 
-  build                         build what is needed, without starting anything
-  up [--proxy=iptables|nftables|mixed] [--iptables-backend=nft|legacy] [--fresh]
+  build [--cilium]              build what is needed, without starting anything
+  up [--proxy=iptables|nftables|mixed|cilium|half] [--iptables-backend=nft|legacy] [--fresh]
                                 bring the lab up (kept when it runs that way already)
   down                          remove everything the lab left on this machine
   status                        say what runs
@@ -21,6 +21,8 @@ const usageText = `usage: lab COMMAND
   kubeconfig                    print the path of the administrator's kubeconfig
   kubectl ARGUMENTS…            run kubectl against the lab
   node NAME COMMAND…            run a command in a node's namespaces, e.g. lab node n1 nft list ruleset
+  cilium NODE ARGUMENTS…        run cilium-dbg on a node, e.g. lab cilium n1 bpf lb list
+  hubble ARGUMENTS…             run Hubble's client, e.g. lab hubble observe --follow
   outside COMMAND…              run a command on the machine outside of the cluster
   image-load ARCHIVE…           load image archives into both nodes
   image-pack --tag NAME --out ARCHIVE [--entrypoint PATH] [--env K=V] PATH=FILE[:MODE] PATH->TARGET …
@@ -43,7 +45,7 @@ func init() {
 	commands = map[string]func([]string) error{
 		"build": buildCommand, "up": upCommand, "down": downCommand, "status": statusCommand,
 		"verify-clean": verifyCommand, "kubeconfig": kubeconfigCommand, "kubectl": kubectlCommand, "node": nodeCommand,
-		"outside": outsideCommand, "image-load": imageLoadCommand, "image-pack": imagePackCommand, "with": withCommand,
+		"cilium": ciliumCommand, "hubble": hubbleCommand, "outside": outsideCommand, "image-load": imageLoadCommand, "image-pack": imagePackCommand, "with": withCommand,
 		"record": recordCommand, "record-raw": recordRawCommand,
 		"node-init": nodeInitCommand, // internal: runs inside of a node's new namespaces
 	}

@@ -16,7 +16,7 @@ import (
 // first build on a machine compiles some 2,700 packages and takes minutes; progress says so.
 func Kubelab(root string, progress func(string)) (string, error) {
 	source := filepath.Join(root, "kubelab")
-	version, err := kubernetesVersion(filepath.Join(source, "go.mod"))
+	version, err := requiredVersion(filepath.Join(source, "go.mod"), "k8s.io/kubernetes")
 	if err != nil {
 		return "", err
 	}
@@ -30,8 +30,9 @@ func App(root string) (string, error) {
 	return goBinary(filepath.Join(root, "app"), "app", "-s -w", func() {})
 }
 
-// goBinary builds the main package in source, keyed by everything that can change its bytes.
-func goBinary(source, name, ldflags string, starting func()) (string, error) {
+// goBinary builds the main package in source, keyed by everything that can change its bytes. inputs are files outside of
+// source that can.
+func goBinary(source, name, ldflags string, starting func(), inputs ...string) (string, error) {
 	dir, err := Dir()
 	if err != nil {
 		return "", err
@@ -40,20 +41,25 @@ func goBinary(source, name, ldflags string, starting func()) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	key, err := Key(files, []string{name, goVersion(), runtime.GOARCH, ldflags})
+	key, err := Key(append(files, inputs...), []string{name, goVersion(), runtime.GOARCH, ldflags})
 	if err != nil {
 		return "", err
 	}
 	return Produce(dir, key, name, func(tmp string) error {
 		starting()
-		build := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-ldflags", ldflags, "-o", tmp, ".")
-		build.Dir = source
-		build.Env = append(os.Environ(), "CGO_ENABLED=0")
-		if output, err := build.CombinedOutput(); err != nil {
-			return fmt.Errorf("building %s: %w\n%s", name, err, output)
-		}
-		return nil
+		return goBuild(source, tmp, ldflags, "", ".")
 	})
+}
+
+// goBuild builds a main package that is seen from the folder source.
+func goBuild(source, out, ldflags, tags, pkg string) error {
+	build := exec.Command("go", "build", "-buildvcs=false", "-trimpath", "-tags", tags, "-ldflags", ldflags, "-o", out, pkg)
+	build.Dir = source
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if output, err := build.CombinedOutput(); err != nil {
+		return fmt.Errorf("building %s: %w\n%s", pkg, err, output)
+	}
+	return nil
 }
 
 // goFiles lists what a build of one folder reads: its sources and, when it is a module, the module files.
@@ -71,12 +77,18 @@ func goFiles(source string) ([]string, error) {
 	if len(files) == 0 {
 		return nil, fmt.Errorf("no Go sources in %s", source)
 	}
+	return append(files, moduleFiles(source)...), nil
+}
+
+// moduleFiles lists the module files of a folder; a folder without any is part of a module around it.
+func moduleFiles(folder string) []string {
+	var files []string
 	for _, name := range []string{"go.mod", "go.sum"} {
-		if file := filepath.Join(source, name); exists(file) {
+		if file := filepath.Join(folder, name); exists(file) {
 			files = append(files, file)
 		}
 	}
-	return files, nil
+	return files
 }
 
 func exists(path string) bool {
@@ -92,17 +104,16 @@ func goVersion() string {
 	return strings.TrimSpace(string(output))
 }
 
-var required = regexp.MustCompile(`(?m)^\s*(?:require )?k8s\.io/kubernetes (v\d+\.\d+\.\d+)`)
-
-// kubernetesVersion reads the pinned release, so that go.mod stays the only place that names it.
-func kubernetesVersion(goMod string) (string, error) {
+// requiredVersion reads which release of a module is pinned, so that go.mod stays the only place that names it.
+func requiredVersion(goMod, module string) (string, error) {
 	content, err := os.ReadFile(goMod)
 	if err != nil {
 		return "", err
 	}
+	required := regexp.MustCompile(`(?m)^\s*(?:require )?` + regexp.QuoteMeta(module) + ` (v\d+\.\d+\.\d+)`)
 	match := required.FindSubmatch(content)
 	if match == nil {
-		return "", fmt.Errorf("%s does not require k8s.io/kubernetes", goMod)
+		return "", fmt.Errorf("%s does not require %s", goMod, module)
 	}
 	return string(match[1]), nil
 }

@@ -49,8 +49,8 @@ func Key(files, settings []string) (string, error) {
 }
 
 // Produce returns the path of name in the folder of key, calling build when it is not there yet. build writes to the
-// temporary path it is given; the result appears under its final name only when complete. Two processes that ask for
-// the same key build once: the second waits and then finds the result.
+// temporary path it is given, a file or a folder; the result appears under its final name only when complete. Two
+// processes that ask for the same key build once: the second waits and then finds the result.
 func Produce(dir, key, name string, build func(tmp string) error) (string, error) {
 	folder := filepath.Join(dir, key)
 	final := filepath.Join(folder, name)
@@ -69,7 +69,7 @@ func Produce(dir, key, name string, build func(tmp string) error) (string, error
 		return final, nil
 	}
 	tmp := fmt.Sprintf("%s.tmp%d", final, os.Getpid())
-	defer os.Remove(tmp)
+	defer os.RemoveAll(tmp)
 	if err := build(tmp); err != nil {
 		return "", err
 	}

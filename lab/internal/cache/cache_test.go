@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -96,16 +97,23 @@ func TestFailedBuildLeavesNoResult(t *testing.T) {
 	}
 }
 
-func TestKubernetesVersionComesFromGoMod(t *testing.T) {
-	version, err := kubernetesVersion("../../kubelab/go.mod")
+func TestVersionsComeFromGoMod(t *testing.T) {
+	version, err := requiredVersion("../../kubelab/go.mod", "k8s.io/kubernetes")
 	if err != nil {
 		t.Fatal(err)
 	}
 	other := write(t, t.TempDir(), "go.mod", "module x\n\nrequire k8s.io/kubernetes v1.30.2 // pinned\n")
-	if got, err := kubernetesVersion(other); err != nil || got != "v1.30.2" {
+	if got, err := requiredVersion(other, "k8s.io/kubernetes"); err != nil || got != "v1.30.2" {
 		t.Errorf("read %q, %v", got, err)
 	}
 	if flags := versionFlags(version); version == "" || flags == versionFlags("v1.30.2") {
 		t.Errorf("flags do not depend on the version: %s", flags)
+	}
+	if _, err := requiredVersion(other, ciliumModule); err == nil {
+		t.Error("found a module that is not required")
+	}
+	cilium, err := requiredVersion("../../cilium/go.mod", ciliumModule)
+	if err != nil || !strings.Contains(ciliumFlags(cilium), strings.TrimPrefix(cilium, "v")+" lab ") {
+		t.Errorf("%s, %v", ciliumFlags(cilium), err)
 	}
 }

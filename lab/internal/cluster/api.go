@@ -93,6 +93,16 @@ func isTrue(conditions []condition, kind string) bool {
 	return false
 }
 
+// established tells whether a custom resource definition is served.
+func (a *api) established(path string) bool {
+	var definition struct {
+		Status struct {
+			Conditions []condition `json:"conditions"`
+		} `json:"status"`
+	}
+	return a.get(path, &definition) == nil && isTrue(definition.Status.Conditions, "Established")
+}
+
 // nodeReady tells whether a node is ready; a node that is not there yet is not.
 func (a *api) nodeReady(name string) bool {
 	var found struct {

@@ -33,7 +33,7 @@ func (l *lab) startControlPlane() error {
 		{"kube-controller-manager", controllerFlags()},
 		{"kube-scheduler", []string{"--kubeconfig=" + secret("scheduler.kubeconfig"), "--bind-address=127.0.0.1", "--leader-elect=false"}},
 	} {
-		command := []string{"nsenter", "--net=" + host.NamespacePath(cpSpace), l.kubelab, program.name}
+		command := []string{"nsenter", "--net=" + host.NamespacePath(cpSpace), l.Kubelab, program.name}
 		if err := l.start(program.name, cpSpace, nil, append(command, program.flags...)); err != nil {
 			return err
 		}

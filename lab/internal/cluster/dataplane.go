@@ -2,7 +2,14 @@
 
 package cluster
 
-import "path/filepath"
+import (
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// standardPlugins is where the distribution has its network plugins.
+const standardPlugins = "/usr/lib/cni"
 
 // dataplane is what connects pods and implements Services on a node. Everything else of a node is the same whichever
 // it is.
@@ -11,6 +18,39 @@ type dataplane interface {
 	prepare(n node) error
 	// start runs when the API server answers, beside the kubelet.
 	start(l *lab, n node) error
+	// blame is the process whose log says why Services do not work on the node.
+	blame(n node) string
+}
+
+func (l *lab) dataplane(n node) dataplane {
+	if n.cilium() {
+		return cilium{programs: l.Cilium}
+	}
+	return kubeProxy{}
+}
+
+// patience is how long pods and Services may take. Cilium compiles programs for each kind of interface first.
+func patience(nodes []node) time.Duration {
+	for _, n := range nodes {
+		if n.cilium() {
+			return 5 * time.Minute
+		}
+	}
+	return 90 * time.Second
+}
+
+// linkPlugins makes the standard network plugins available to the node's container runtime.
+func (n node) linkPlugins() error {
+	files, err := os.ReadDir(standardPlugins)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		if err := os.Symlink(filepath.Join(standardPlugins, file.Name()), filepath.Join(n.plugins(), file.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // kubeProxy is the reference: the bridge and portmap network plugins, and kube-proxy.
@@ -35,10 +75,10 @@ func (kubeProxy) prepare(n node) error {
 			{"type": "portmap", "capabilities": object{"portMappings": true}},
 		},
 	}
-	return writeJSON(filepath.Join(n.dir(), "cni", "10-lab.conflist"), config)
+	return writeJSON(filepath.Join(n.cni(), "10-lab.conflist"), config)
 }
 
-func (kubeProxy) start(l *lab, n node) error {
+func (p kubeProxy) start(l *lab, n node) error {
 	config := object{
 		"apiVersion":         "kubeproxy.config.k8s.io/v1alpha1",
 		"kind":               "KubeProxyConfiguration",
@@ -57,5 +97,7 @@ func (kubeProxy) start(l *lab, n node) error {
 		return err
 	}
 	command := n.enter("/run/kubelab", "kube-proxy", "--config="+file, "--v=2")
-	return l.start("kube-proxy-"+n.name, n.processes(), nil, command)
+	return l.start(p.blame(n), n.processes(), nil, command)
 }
+
+func (kubeProxy) blame(n node) string { return "kube-proxy-" + n.name }

@@ -20,15 +20,14 @@ import (
 type Binaries struct {
 	Kubelab string `json:"kubelab"`
 	App     string `json:"app"`
+	Cilium  string `json:"cilium,omitempty"` // folder of Cilium's programs, when any node runs them
 }
 
 // lab is a lab that is being brought up.
 type lab struct {
-	self      string // this program, which also initialises nodes
-	kubelab   string // all of Kubernetes
-	app       string // what the pods run
-	dataplane dataplane
-	progress  func(string)
+	Binaries
+	self     string // this program, which also initialises nodes
+	progress func(string)
 
 	mutex     sync.Mutex
 	processes map[string]*host.Process
@@ -120,7 +119,11 @@ var tools = map[string]string{
 	"ipset": "ipset", "conntrack": "conntrack", "sysctl": "procps", "bridge": "iproute2",
 }
 
-// CheckMachine says why the lab can't run here, or nil.
+// ciliumTools are what nodes with Cilium need besides: the compiler that Cilium's own image has, and what lists the
+// kernel's programs.
+var ciliumTools = map[string]string{"clang-19": "clang-19", "llvm-strip-19": "llvm-19", "bpftool": "bpftool"}
+
+// CheckMachine says why no lab can run here, or nil.
 func CheckMachine() error {
 	if runtime.GOOS != "linux" {
 		return fmt.Errorf("lab needs Linux: its nodes are network namespaces")
@@ -128,20 +131,40 @@ func CheckMachine() error {
 	if os.Geteuid() != 0 {
 		return fmt.Errorf("lab needs root: it makes network namespaces, mounts and control groups")
 	}
-	missing := map[string]bool{}
-	for tool, pkg := range tools {
-		if _, err := exec.LookPath(tool); err != nil {
-			missing[pkg] = true
-		}
-	}
-	if _, err := os.Stat("/usr/lib/cni/bridge"); err != nil {
+	missing := missingPackages(tools)
+	if _, err := os.Stat(standardPlugins + "/bridge"); err != nil {
 		missing["containernetworking-plugins"] = true
 	}
-	if len(missing) > 0 {
-		return fmt.Errorf("lab misses tools: apt-get install -y --no-install-recommends %s", strings.Join(sortedKeys(missing), " "))
+	if err := installHint(missing); err != nil {
+		return err
 	}
 	if _, err := host.Cgroup2(); err != nil {
 		return fmt.Errorf("lab needs control groups: %w", err)
 	}
 	return nil
+}
+
+// checkMachine says why a lab with these options can't run on a machine that others run on, or nil.
+func (o Options) checkMachine() error {
+	if !o.Cilium() {
+		return nil
+	}
+	return installHint(missingPackages(ciliumTools))
+}
+
+func missingPackages(wanted map[string]string) map[string]bool {
+	missing := map[string]bool{}
+	for tool, pkg := range wanted {
+		if _, err := exec.LookPath(tool); err != nil {
+			missing[pkg] = true
+		}
+	}
+	return missing
+}
+
+func installHint(packages map[string]bool) error {
+	if len(packages) == 0 {
+		return nil
+	}
+	return fmt.Errorf("lab misses tools: apt-get install -y --no-install-recommends %s", strings.Join(sortedKeys(packages), " "))
 }

@@ -20,12 +20,12 @@ func (l *lab) startRuntime(n node) error {
 	if err := n.prepare(); err != nil {
 		return err
 	}
-	if err := l.dataplane.prepare(n); err != nil {
+	if err := l.dataplane(n).prepare(n); err != nil {
 		return err
 	}
 	command := []string{"nsenter", "--net=" + host.NamespacePath(n.space()),
 		"unshare", "--mount", "--uts", "--propagation", "slave",
-		l.self, "node-init", n.name, l.kubelab,
+		l.self, "node-init", n.name, l.Kubelab, l.Cilium,
 		"containerd", "--config", filepath.Join(n.dir(), "containerd.toml")}
 	if err := l.start(n.runtime(), n.processes(), n.environment(), command); err != nil {
 		return err
@@ -55,7 +55,7 @@ func (n node) runtimeReady() bool {
 
 // prepare makes the node's folders, control groups and configuration files.
 func (n node) prepare() error {
-	dirs := []string{n.bin(), filepath.Join(n.dir(), "cni"), filepath.Join(n.disk(), "log"), filepath.Join(n.disk(), "lib")}
+	dirs := []string{n.bin(), n.cni(), n.plugins(), filepath.Join(n.disk(), "log"), filepath.Join(n.disk(), "lib")}
 	for _, dir := range dirs {
 		if err := os.MkdirAll(dir, 0o755); err != nil {
 			return err
@@ -65,6 +65,9 @@ func (n node) prepare() error {
 		return err
 	}
 	if err := n.chooseIPTables(); err != nil {
+		return err
+	}
+	if err := n.linkPlugins(); err != nil {
 		return err
 	}
 	// No name server: names outside of the cluster must not be asked for anywhere.
@@ -102,6 +105,17 @@ func (n node) enter(command ...string) []string {
 	pid := strconv.Itoa(host.ReadPid(pidFile(n.runtime())))
 	path := "PATH=" + n.bin() + ":" + os.Getenv("PATH")
 	return append([]string{"nsenter", "-t", pid, "-m", "-n", "-u", "env", path}, command...)
+}
+
+// inGroup returns a command line that runs a command as one of the node's own processes. Cilium's socket programs know
+// the node's processes by their control group.
+func (n node) inGroup(command ...string) []string {
+	group, err := host.Cgroup2()
+	if err != nil { // CheckMachine has found it
+		return command
+	}
+	join := "echo $$ >" + filepath.Join(group, n.processes(), "cgroup.procs") + ` && exec "$@"`
+	return append([]string{"sh", "-c", join, "sh"}, command...)
 }
 
 // run runs a command in the node's namespaces.
@@ -179,9 +193,9 @@ disabled_plugins = [
   restrict_oom_score_adj = true
   stream_server_address = "127.0.0.1"
   [plugins."io.containerd.grpc.v1.cri".cni]
-    bin_dir = "/usr/lib/cni"
+    bin_dir = %q
     conf_dir = %q
-`, pauseTag, filepath.Join(n.dir(), "cni"))
+`, pauseTag, n.plugins(), n.cni())
 }
 
 func writeJSON(path string, value any) error {

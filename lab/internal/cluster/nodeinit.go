@@ -20,11 +20,11 @@ var maskedSettings = []string{
 
 // NodeInit turns the namespaces it is started in into a node, and then becomes the given program. It runs in new mount
 // and UTS namespaces whose mounts do not propagate to the machine, and in the node's network namespace.
-func NodeInit(name, kubelab string, command []string) error {
+func NodeInit(name string, programs Binaries, command []string) error {
 	n := node{name: name}
 	for _, step := range []func() error{
 		n.mountLogsAndState,
-		func() error { return n.mountRun(kubelab) },
+		func() error { return n.mountRun(programs) },
 		n.mountSys,
 		n.maskSettings,
 		// Shared inside of the node, so that volumes with mount propagation work as on a real one.
@@ -54,8 +54,8 @@ func (n node) mountLogsAndState() error {
 }
 
 // mountRun gives the node an empty /run: runtime sockets, named network namespaces and whatever pods put there through
-// hostPath volumes are its own. The lab's configuration and the Kubernetes binary stay visible in it.
-func (n node) mountRun(kubelab string) error {
+// hostPath volumes are its own. The lab's configuration and the programs of Kubernetes and Cilium stay visible in it.
+func (n node) mountRun(programs Binaries) error {
 	stage := filepath.Join(n.dir(), "stage")
 	if err := os.MkdirAll(stage, 0o755); err != nil {
 		return err
@@ -75,8 +75,17 @@ func (n node) mountRun(kubelab string) error {
 	if err := os.WriteFile(binary, nil, 0o755); err != nil {
 		return err
 	}
-	if err := mount(kubelab, binary, "", syscall.MS_BIND); err != nil {
+	if err := mount(programs.Kubelab, binary, "", syscall.MS_BIND); err != nil {
 		return err
+	}
+	if programs.Cilium != "" {
+		folder := filepath.Join(stage, filepath.Base(ciliumBin))
+		if err := os.Mkdir(folder, 0o755); err != nil {
+			return err
+		}
+		if err := mount(programs.Cilium, folder, "", syscall.MS_BIND); err != nil {
+			return err
+		}
 	}
 	return mount(stage, "/run", "", syscall.MS_MOVE)
 }

@@ -31,7 +31,9 @@ const (
 	appImage = "plumbline.lab/app:1"            // what the workloads run
 	pauseTag = "plumbline.lab/pause:1"          // what holds a pod's namespaces
 	scopeKey = "plumbline.dev/scope-cgroup"     // node annotation: the control group that is this node's root
-	podNets  = "10.244.0.0/16,fd00:10:244::/56" // all pods
+	podNet4  = "10.244.0.0/16"                  // all pods
+	podNet6  = "fd00:10:244::/56"               //
+	podNets  = podNet4 + "," + podNet6          //
 	services = "10.96.0.0/16,fd00:10:96::/112"  // all Services
 	lbNet    = "203.0.113.0/24"                 // load balancer and external addresses, routed to n1
 	AppTar   = DiskDir + "/app.tar"             // the workload image
@@ -42,7 +44,7 @@ const (
 type node struct {
 	name, ip4, ip6 string
 	pods4, pods6   string // its share of the pod networks
-	proxy          string // mode of its kube-proxy
+	proxy          string // mode of its kube-proxy, or cilium
 	backend        string // which iptables its PATH offers: nft or legacy
 }
 
@@ -57,15 +59,21 @@ var (
 
 // Options choose what the nodes run.
 type Options struct {
-	Proxy   string `json:"proxy"`           // iptables, nftables, or mixed: iptables on n1 and nftables on n2
+	Proxy   string `json:"proxy"`           // one of Proxies
 	Backend string `json:"iptablesBackend"` // nft or legacy
 }
 
 // Proxies and Backends are the accepted values of the options.
 var (
-	Proxies  = []string{"iptables", "nftables", "mixed"}
+	Proxies  = []string{"iptables", "nftables", "mixed", ciliumProxy, "half"}
 	Backends = []string{"nft", "legacy"}
 )
+
+// ciliumProxy is what a node without kube-proxy has.
+const ciliumProxy = "cilium"
+
+// proxiesOf says what each node has where the nodes differ: kinds of kube-proxy, or a cluster half migrated to Cilium.
+var proxiesOf = map[string][2]string{"mixed": {"iptables", "nftables"}, "half": {ciliumProxy, "nftables"}}
 
 // Validate tells which option has no meaning.
 func (o Options) Validate() error {
@@ -88,17 +96,26 @@ func (o Options) nodes() []node {
 			pods4: fmt.Sprintf("10.244.%d.0/24", i), pods6: fmt.Sprintf("fd00:10:244:%d::/64", i),
 		}
 	}
-	if o.Proxy == "mixed" {
-		list[0].proxy, list[1].proxy = "iptables", "nftables"
+	if each, differ := proxiesOf[o.Proxy]; differ {
+		list[0].proxy, list[1].proxy = each[0], each[1]
 	}
 	return list
 }
+
+// Cilium tells whether any node runs Cilium.
+func (o Options) Cilium() bool {
+	return slices.ContainsFunc(o.nodes(), node.cilium)
+}
+
+func (n node) cilium() bool { return n.proxy == ciliumProxy }
 
 func (n node) space() string   { return Prefix + "-" + n.name } // network namespace and control group
 func (n node) dir() string     { return filepath.Join(RunDir, n.name) }
 func (n node) disk() string    { return filepath.Join(DiskDir, n.name) }
 func (n node) runtime() string { return "containerd-" + n.name } // process that holds the node's namespaces
 func (n node) bin() string     { return filepath.Join(n.dir(), "bin") }
+func (n node) plugins() string { return filepath.Join(n.dir(), "plugins") } // network plugins
+func (n node) cni() string     { return filepath.Join(n.dir(), "cni") }     // their configuration
 
 // processes is the control group of the node's own processes; pods get groups beside it.
 func (n node) processes() string { return n.space() + "/node" }

@@ -16,8 +16,8 @@ import (
 
 // Up brings a lab up from nothing: two ready nodes, the given workloads ready, Services answering on both nodes. What
 // an interrupted run left is removed first. Only the caller's lock keeps two of them apart.
-func Up(options Options, binaries Binaries, manifests string, progress func(string)) error {
-	if err := options.Validate(); err != nil {
+func Up(options Options, binaries Binaries, manifests Manifests, progress func(string)) error {
+	if err := errors.Join(options.Validate(), options.checkMachine()); err != nil {
 		return err
 	}
 	if err := Down(); err != nil {
@@ -27,10 +27,7 @@ func Up(options Options, binaries Binaries, manifests string, progress func(stri
 	if err != nil {
 		return err
 	}
-	l := &lab{
-		self: self, kubelab: binaries.Kubelab, app: binaries.App, dataplane: kubeProxy{}, progress: progress,
-		processes: map[string]*host.Process{},
-	}
+	l := &lab{Binaries: binaries, self: self, progress: progress, processes: map[string]*host.Process{}}
 	nodes := options.nodes()
 	if err := l.build(nodes); err != nil {
 		return err
@@ -52,13 +49,16 @@ func (l *lab) build(nodes []node) error {
 			return err
 		}
 	}
-	if err := writeAppImage(l.app); err != nil {
+	if err := writeAppImage(l.App); err != nil {
 		return err
 	}
 	if err := writeCertificates(nodes); err != nil {
 		return err
 	}
-	return buildNetwork(nodes)
+	if err := buildNetwork(nodes); err != nil || l.Cilium == "" {
+		return err
+	}
+	return buildRelayNetwork(nodes)
 }
 
 // writeAppImage packs the workload binary under the two names it is used by.
@@ -96,7 +96,10 @@ func (l *lab) boot(nodes []node) (*api, error) {
 		return nil, err
 	}
 	l.progress("API server answers")
-	return client, nil
+	if l.Cilium != "" {
+		err = errors.Join(l.startOperator(), l.startRelay(nodes))
+	}
+	return client, err
 }
 
 // join makes a machine a ready node of the cluster.
@@ -104,13 +107,13 @@ func (l *lab) join(client *api, n node) error {
 	if err := l.startKubelet(n); err != nil {
 		return err
 	}
-	if err := l.dataplane.start(l, n); err != nil {
+	if err := l.dataplane(n).start(l, n); err != nil {
 		return err
 	}
 	if err := l.register(client, n); err != nil {
 		return err
 	}
-	return l.wait("node "+n.name+" ready", 60*time.Second, "kubelet-"+n.name, func() (bool, error) {
+	return l.wait("node "+n.name+" ready", patience([]node{n}), "kubelet-"+n.name, func() (bool, error) {
 		return client.nodeReady(n.name), nil
 	})
 }
@@ -134,9 +137,9 @@ func (l *lab) register(client *api, n node) error {
 }
 
 // populate adds nodes and workloads, then house rules and load balancer addresses, and waits until all of it works.
-func (l *lab) populate(client *api, nodes []node, manifests string) error {
+func (l *lab) populate(client *api, nodes []node, manifests Manifests) error {
 	applied := make(chan error, 1)
-	go func() { applied <- l.apply(client, manifests) }()
+	go func() { applied <- l.applyAll(client, manifests) }()
 	err := each(nodes, func(n node) error { return l.join(client, n) })
 	if err == nil {
 		l.progress("nodes ready")
@@ -148,19 +151,19 @@ func (l *lab) populate(client *api, nodes []node, manifests string) error {
 		func() error { return each(nodes, node.addHouseRules) },
 		func() error { return assignLoadBalancers(client) },
 		l.startOutside,
-		func() error { return l.waitForPods(client) },
+		func() error { return l.waitForPods(client, patience(nodes)) },
 	} {
 		if err := step(); err != nil {
 			return err
 		}
 	}
 	l.progress("workloads ready")
-	return l.waitForServices(nodes)
+	return errors.Join(l.waitForServices(nodes), l.waitForPolicies(nodes))
 }
 
 // startOutside runs the same server on the machine outside of the cluster, so that pods have somewhere to go.
 func (l *lab) startOutside() error {
-	return l.start("outside", extSpace, nil, []string{"nsenter", "--net=" + host.NamespacePath(extSpace), l.app,
+	return l.start("outside", extSpace, nil, []string{"nsenter", "--net=" + host.NamespacePath(extSpace), l.App,
 		"serve", "--http", ":8080", "--tcp", ":9000", "--udp", ":9001"})
 }
 

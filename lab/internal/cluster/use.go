@@ -5,6 +5,7 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"plumbline.dev/lab/internal/host"
 )
@@ -33,7 +34,7 @@ func Nodes() ([]string, error) {
 	return names, nil
 }
 
-// InNode returns the command line that runs a command in a node's namespaces.
+// InNode returns the command line that runs a command as a process of a node: in its namespaces and its control group.
 func InNode(name string, command ...string) ([]string, error) {
 	current, err := readState()
 	if err != nil {
@@ -41,7 +42,7 @@ func InNode(name string, command ...string) ([]string, error) {
 	}
 	for _, n := range current.Options.nodes() {
 		if n.name == name {
-			return n.enter(command...), nil
+			return n.inGroup(n.enter(command...)...), nil
 		}
 	}
 	return nil, fmt.Errorf("no node %q", name)
@@ -71,4 +72,30 @@ func LoadImage(archive string) error {
 		return errNotUp
 	}
 	return each(current.Options.nodes(), func(n node) error { return n.loadImage(archive) })
+}
+
+// Cilium returns the command line that runs Cilium's own diagnosis on a node.
+func Cilium(name string, arguments ...string) ([]string, error) {
+	current, err := readState()
+	if err != nil {
+		return nil, errNotUp
+	}
+	for _, n := range current.Options.nodes() {
+		if n.name == name && n.cilium() {
+			return n.ciliumDbg(arguments...), nil
+		}
+	}
+	return nil, fmt.Errorf("no node %q that runs Cilium", name)
+}
+
+// Hubble returns the command line of Hubble's client, with the lab's relay as its server.
+func Hubble(arguments ...string) ([]string, error) {
+	current, err := readState()
+	if err != nil {
+		return nil, errNotUp
+	}
+	if !current.Options.Cilium() {
+		return nil, errors.New("no node runs Cilium (lab up --proxy=cilium)")
+	}
+	return append([]string{filepath.Join(current.Binaries.Cilium, "hubble"), "--server=" + Relay}, arguments...), nil
 }

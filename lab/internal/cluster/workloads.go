@@ -18,7 +18,24 @@ var loadBalancers = map[string]string{
 	"/api/v1/namespaces/shop/services/edge-lb": "203.0.113.11",
 }
 
-// apply creates the workloads. Namespaces go first: a plain pod is refused until its namespace has the default
+// Manifests are the lab's workloads, as YAML.
+type Manifests struct {
+	All    string // for every lab
+	Cilium string // for labs with Cilium, whose kinds of objects they use
+}
+
+// applyAll creates the workloads.
+func (l *lab) applyAll(client *api, manifests Manifests) error {
+	if err := l.apply(client, manifests.All); err != nil || l.Cilium == "" {
+		return err
+	}
+	if err := l.waitForPolicyKinds(client); err != nil {
+		return err
+	}
+	return l.kubectlApply(manifests.Cilium)
+}
+
+// apply creates objects. Namespaces go first: a plain pod is refused until its namespace has the default
 // service account, which a controller adds a moment later.
 func (l *lab) apply(client *api, manifests string) error {
 	for _, name := range namespacesOf(manifests) {
@@ -38,7 +55,11 @@ func (l *lab) apply(client *api, manifests string) error {
 			return err
 		}
 	}
-	_, err := host.RunInput(manifests, l.kubelab, "kubectl", "--kubeconfig="+Config, "apply", "-f", "-")
+	return l.kubectlApply(manifests)
+}
+
+func (l *lab) kubectlApply(manifests string) error {
+	_, err := host.RunInput(manifests, l.Kubelab, "kubectl", "--kubeconfig="+Config, "apply", "-f", "-")
 	return err
 }
 
@@ -64,9 +85,9 @@ func assignLoadBalancers(client *api) error {
 	return nil
 }
 
-func (l *lab) waitForPods(client *api) error {
+func (l *lab) waitForPods(client *api, limit time.Duration) error {
 	var unready []string
-	err := l.wait("workloads ready", 90*time.Second, "", func() (bool, error) {
+	err := l.wait("workloads ready", limit, "", func() (bool, error) {
 		complete, err := client.deploymentsComplete()
 		if err != nil || !complete {
 			return false, nil // the next question may be answered
@@ -86,9 +107,9 @@ func (l *lab) waitForPods(client *api) error {
 // are ready, and a test that starts in between sees refusals or only some of the pods.
 func (l *lab) waitForServices(nodes []node) error {
 	return each(nodes, func(n node) error {
-		return l.wait("Services on node "+n.name, 30*time.Second, "kube-proxy-"+n.name, func() (bool, error) {
+		return l.wait("Services on node "+n.name, 30*time.Second, l.dataplane(n).blame(n), func() (bool, error) {
 			backends := map[string]bool{}
-			command := []string{"nsenter", "--net=" + host.NamespacePath(n.space()), l.app, "dial", "tcp", "10.96.0.20:80", "--count", "40"}
+			command := n.inGroup("nsenter", "--net="+host.NamespacePath(n.space()), l.App, "dial", "tcp", "10.96.0.20:80", "--count", "40")
 			output, _ := exec.Command(command[0], command[1:]...).Output() // failures are in the output
 			for _, line := range strings.Split(string(output), "\n") {
 				var result struct{ Answer struct{ Host string } }
