@@ -31,21 +31,14 @@ export interface Button {
   readonly icon?: IconName
   /** One primary button a panel at most. */
   readonly primary?: boolean
-  /** Why it can't be pressed; it stays reachable, so that the reason can be read. */
-  readonly unavailable?: string | undefined
+  /** Say why beside it. */
+  readonly disabled?: boolean
   readonly busy?: boolean
   readonly onPress: () => void
 }
 
-export function button({ label, icon: name, primary = false, unavailable, busy = false, onPress }: Button): TemplateResult {
-  const blocked = unavailable !== undefined || busy
-  return html`<vscode-button
-    appearance=${primary ? 'primary' : 'secondary'}
-    class=${blocked ? 'unavailable' : ''}
-    aria-disabled=${blocked}
-    title=${unavailable ?? nothing}
-    aria-description=${unavailable ?? nothing}
-    @click=${() => blocked || onPress()}
+export function button({ label, icon: name, primary = false, disabled = false, busy = false, onPress }: Button): TemplateResult {
+  return html`<vscode-button appearance=${primary ? 'primary' : 'secondary'} ?disabled=${disabled || busy} @click=${onPress}
     >${name === undefined ? nothing : html`<span slot="start">${icon(busy ? 'loading' : name, { spin: busy })}</span>`}${label}</vscode-button
   >`
 }
@@ -69,8 +62,9 @@ export interface Choices {
 /** One of a few: all in sight. */
 export function radioGroup({ label, options, selected, onSelect }: Choices): TemplateResult {
   const onChange = (event: Event) => {
-    const { checked, value } = event.target as HTMLInputElement
-    if (checked && Number(value) !== selected) onSelect(Number(value))
+    // The group tells of it, also when it is the page that chose.
+    const { value } = event.currentTarget as HTMLInputElement
+    if (Number(value) !== selected) onSelect(Number(value))
   }
   return html`<vscode-radio-group aria-label=${label} .value=${String(selected)} @change=${onChange}>
     ${options.map(

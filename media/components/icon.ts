@@ -27,7 +27,15 @@ export type IconName =
   | 'verified-filled'
   | 'warning'
 
+export type Tone = 'good' | 'bad' | 'warned' | 'quiet'
+
 /** Decoration: the meaning stands in the words beside it. */
-export function icon(name: IconName, { spin = false } = {}): TemplateResult {
-  return html`<span class="codicon codicon-${name} ${spin ? 'codicon-modifier-spin' : ''}" aria-hidden="true"></span>`
+export function icon(
+  name: IconName,
+  { tone, spin = false }: { readonly tone?: Tone; readonly spin?: boolean } = {},
+): TemplateResult {
+  return html`<span
+    class="codicon codicon-${name} ${tone ?? ''} ${spin ? 'codicon-modifier-spin' : ''}"
+    aria-hidden="true"
+  ></span>`
 }

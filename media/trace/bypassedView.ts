@@ -34,9 +34,9 @@ export function bypassedSection(difference: Difference, { open, onToggle, onOpen
 function ownerView({ owner, rules }: BypassedOwner, onOpen: (evidence: Evidence) => void): TemplateResult {
   const unknown = isUnknownOwner(owner)
   const count = rules.length === 1 ? '1 rule' : `${rules.length} rules`
-  return html`<section class=${unknown ? 'owner unknown-owner' : 'owner'}>
+  return html`<section class="owner">
     <h3>
-      ${unknown ? html`${icon('warning')} Unknown owner` : foreign(owner)} <span class="count">${count}</span>
+      ${unknown ? html`${icon('warning', { tone: 'warned' })} Unknown owner` : foreign(owner)} <span class="count">${count}</span>
       ${unknown ? html`<span class="note">nothing in Kubernetes puts them back when this node moves to eBPF</span>` : nothing}
     </h3>
     <ul>

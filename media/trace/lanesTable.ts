@@ -197,7 +197,7 @@ export class LanesTable extends LightElement {
         const fold = `${rowId}:${lane}:f${item.steps[0]?.index}`
         const open = this.open.includes(fold)
         const button = this.#foldButton(fold, rowId, fold, lane, open, `${item.steps.length} steps passed`)
-        return open ? [button, ...item.steps.map(({ step, index }) => this.#step(rowId, lane, step, index))] : button
+        return [button, ...(open ? item.steps.map(({ step, index }) => this.#step(rowId, lane, step, index)) : [])]
       })}
     </td>`
   }
@@ -304,7 +304,7 @@ function missing(step: Step, unknowns: readonly Unknown[]): unknown {
 
 function wall(outcome: Outcome): TemplateResult {
   return html`<div class="wall">
-    <strong>${icon('circle-slash')} ${outcome.verdict === 'rejected' ? 'Rejected here' : 'Dropped here'}</strong>
+    <strong class="bad">${icon('circle-slash')} ${outcome.verdict === 'rejected' ? 'Rejected here' : 'Dropped here'}</strong>
     ${outcome.remedy === undefined ? nothing : html`<p><span class="label">Would let it through:</span> ${foreign(outcome.remedy)}</p>`}
   </div>`
 }

@@ -30,7 +30,7 @@ export function outcomeChooser(
     return {
       name: printable(`${spoken}${seen > 0 ? `, seen ${seen} times` : ''}`),
       content: html`${phrases.map(phraseView)}${
-        seen > 0 ? html` <span class="seen">${icon('check')} seen ${seen}×</span>` : nothing
+        seen > 0 ? html` <span class="seen">${icon('check', { tone: 'good' })} seen ${seen}×</span>` : nothing
       }`,
     }
   })
@@ -80,7 +80,8 @@ function chanceText({ probability }: Outcome): string {
 }
 
 function seenTimes(answer: TraceAnswer, choice: Choice): number {
-  const decisive = answer.lanes.findIndex((lane) => lane === decisiveLane(answer))
+  const lane = decisiveLane(answer)
+  const decisive = lane === undefined ? -1 : answer.lanes.indexOf(lane)
   const outcome = choice[decisive]
   return outcome === null || outcome === undefined ? 0 : timesSeen(answer.proof, outcome)
 }

@@ -4,7 +4,7 @@ import { html, nothing, type TemplateResult } from 'lit'
 import type { Lane, Proof, ProofAttempt, TraceAnswer } from '../../core/path/answer.ts'
 import { endPod, endpointText } from '../../core/path/headline.ts'
 import { button, progressRing } from '../components/controls.ts'
-import { type IconName, icon } from '../components/icon.ts'
+import { type IconName, icon, type Tone } from '../components/icon.ts'
 import { code, foreign } from '../components/text.ts'
 
 export interface Proving {
@@ -23,16 +23,21 @@ export function timesSeen(proof: Proof | null, outcome: number): number {
   return proof?.attempts.filter((attempt) => attempt.outcome === outcome).length ?? 0
 }
 
-const RESULTS: Readonly<Record<Proof['result'], { readonly icon: IconName; readonly word: string }>> = {
-  confirmed: { icon: 'verified-filled', word: 'Confirmed' },
-  contradicted: { icon: 'error', word: 'Contradicted' },
-  inconclusive: { icon: 'question', word: 'Inconclusive' },
+interface ToneIcon {
+  readonly icon: IconName
+  readonly tone: Tone
+}
+
+export const PROOF_ICONS: Readonly<Record<Proof['result'], ToneIcon>> = {
+  confirmed: { icon: 'verified-filled', tone: 'good' },
+  contradicted: { icon: 'error', tone: 'bad' },
+  inconclusive: { icon: 'question', tone: 'warned' },
 }
 
 export function proofSection(answer: TraceAnswer, proof: Proof, onReport: () => void): TemplateResult {
-  const { icon: name, word } = RESULTS[proof.result]
+  const { icon: name, tone } = PROOF_ICONS[proof.result]
   return html`<section class="proof ${proof.result}" aria-labelledby="proof-title">
-    <h2 id="proof-title">${icon(name)} Proof: ${word.toLowerCase()}</h2>
+    <h2 id="proof-title" class=${tone === 'bad' ? 'bad' : ''}>${icon(name, { tone })} Proof: ${proof.result}</h2>
     <p>${foreign(proof.text)} <time datetime=${proof.at}>${time(proof.at)}</time></p>
     <table>
       <thead>
@@ -87,14 +92,19 @@ function standingOf(proof: Proof, attempt: ProofAttempt): Standing {
   return proof.result === 'contradicted' && attempt.result !== 'error' ? 'contradicted' : 'undecided'
 }
 
-const STANDING_ICONS: Readonly<Record<Standing, IconName>> = { contradicted: 'error', undecided: 'question', predicted: 'check' }
+const STANDING_ICONS: Readonly<Record<Standing, ToneIcon>> = {
+  contradicted: { icon: 'error', tone: 'bad' },
+  undecided: { icon: 'question', tone: 'warned' },
+  predicted: { icon: 'check', tone: 'good' },
+}
 const MANY = 12
 
 function attemptRow({ standing, attempts }: Group, lane: Lane | undefined): TemplateResult {
   const [first] = attempts
   if (first === undefined) return html``
-  const ticks = attempts.slice(0, MANY).map(() => icon(STANDING_ICONS[standing]))
-  return html`<tr class=${standing}>
+  const { icon: name, tone } = STANDING_ICONS[standing]
+  const ticks = attempts.slice(0, MANY).map(() => icon(name, { tone }))
+  return html`<tr>
     <td>${ticks} ${standingText(standing, first, lane)}${attempts.length > 1 ? html` <span class="count">${attempts.length} times</span>` : nothing}</td>
     <td>${first.result} ${duration(attempts)}${first.detail === '' ? nothing : html` <span class="note">· ${foreign(first.detail)}</span>`}</td>
     <td>${first.destination === null ? 'not told' : code(endpointText(first.destination))}</td>
@@ -103,7 +113,7 @@ function attemptRow({ standing, attempts }: Group, lane: Lane | undefined): Temp
 }
 
 function standingText(standing: Standing, attempt: ProofAttempt, lane: Lane | undefined): TemplateResult {
-  if (standing === 'contradicted') return html`<strong>not predicted</strong>`
+  if (standing === 'contradicted') return html`<strong class="bad">not predicted</strong>`
   if (standing === 'undecided') return html`can’t be compared`
   const outcome = attempt.outcome === null ? undefined : lane?.outcomes[attempt.outcome]
   if (outcome === undefined) return html`as predicted`

@@ -7,14 +7,15 @@ import type { Proof, Step, TraceAnswer } from '../../core/path/answer.ts'
 import { share } from '../../core/path/fraction.ts'
 import { bypassedText, type Failure, failures, type Headline, headline, laneTitle } from '../../core/path/headline.ts'
 import { linkButton } from '../components/controls.ts'
-import { type IconName, icon } from '../components/icon.ts'
+import { type IconName, icon, type Tone } from '../components/icon.ts'
 import { foreign } from '../components/text.ts'
+import { PROOF_ICONS } from './proofView.ts'
 
-const MOODS: Readonly<Record<Headline['mood'], { readonly icon: IconName; readonly word: string }>> = {
-  good: { icon: 'pass-filled', word: 'Arrives.' },
-  bad: { icon: 'error', word: 'Does not arrive.' },
-  mixed: { icon: 'warning', word: 'Arrives only in part.' },
-  unknown: { icon: 'question', word: 'Open.' },
+const MOODS: Readonly<Record<Headline['mood'], { readonly icon: IconName; readonly tone: Tone; readonly word: string }>> = {
+  good: { icon: 'pass-filled', tone: 'good', word: 'Arrives.' },
+  bad: { icon: 'error', tone: 'bad', word: 'Does not arrive.' },
+  mixed: { icon: 'warning', tone: 'warned', word: 'Arrives only in part.' },
+  unknown: { icon: 'question', tone: 'warned', word: 'Open.' },
 }
 
 export interface SummaryActions {
@@ -28,8 +29,8 @@ export function summary(answer: TraceAnswer, actions: SummaryActions): TemplateR
   // What a real packet contradicts is no answer to rely on, however sure it was.
   const shown = answer.proof?.result === 'contradicted' ? 'unknown' : mood
   return html`<header class="summary">
-    <h1 class="headline ${shown}">
-      ${icon(MOODS[shown].icon)}<span><span class="spoken">${MOODS[shown].word} </span>${foreign(text)}</span>${proofBadge(answer.proof)}
+    <h1 class="headline">
+      ${icon(MOODS[shown].icon, { tone: MOODS[shown].tone })}<span><span class="spoken">${MOODS[shown].word} </span>${foreign(text)}</span>${proofBadge(answer.proof)}
     </h1>
     ${failures(answer).map((failure) => failureView(failure, answer.lanes.length > 1, actions))}
     ${differenceView(answer, actions)}
@@ -38,9 +39,9 @@ export function summary(answer: TraceAnswer, actions: SummaryActions): TemplateR
 
 function proofBadge(proof: Proof | null): unknown {
   if (proof === null) return nothing
+  const { icon: name, tone } = PROOF_ICONS[proof.result]
   const words = { confirmed: 'proven', contradicted: 'contradicted by proof', inconclusive: 'proof inconclusive' }[proof.result]
-  const name = ({ confirmed: 'verified-filled', contradicted: 'error', inconclusive: 'question' } as const)[proof.result]
-  return html`<span class="proof-badge ${proof.result}">${icon(name)} ${words}</span>`
+  return html`<span class="proof-badge ${proof.result === 'contradicted' ? 'bad' : ''}">${icon(name, { tone })} ${words}</span>`
 }
 
 function failureView({ lane, outcome, step, probability }: Failure, several: boolean, actions: SummaryActions): TemplateResult {
@@ -48,7 +49,7 @@ function failureView({ lane, outcome, step, probability }: Failure, several: boo
   const verdict = probability === null ? `perhaps ${outcome.verdict}` : outcome.verdict
   return html`<div class="failure">
     <p>
-      ${icon('circle-slash')}
+      ${icon('circle-slash', { tone: 'bad' })}
       <span>
         <strong>${several ? `${laneTitle(lane)} ${verdict}` : capital(verdict)}${often}:</strong>
         ${step === null ? 'no step is recorded.' : html`${foreign(step.text)} <span class="at">${place(step)}</span>`}
@@ -58,7 +59,7 @@ function failureView({ lane, outcome, step, probability }: Failure, several: boo
     ${
       outcome.remedy === undefined
         ? nothing
-        : html`<p class="remedy">${icon('arrow-right')}<span><span class="label">Would let it through:</span> ${foreign(outcome.remedy)}</span></p>`
+        : html`<p class="remedy">${icon('arrow-right', { tone: 'good' })}<span><span class="label">Would let it through:</span> ${foreign(outcome.remedy)}</span></p>`
     }
   </div>`
 }
@@ -73,7 +74,7 @@ function differenceView({ difference, lanes }: TraceAnswer, actions: SummaryActi
   const same = difference.kind === 'same'
   return html`<ul class="differences">
     <li>
-      <span class="sign" aria-hidden="true">${same ? '=' : '≠'}</span>
+      <span class="sign ${same ? 'good' : 'warned'}" aria-hidden="true">${same ? '=' : '≠'}</span>
       <span>
         ${foreign(difference.text)}
         ${difference.at === null ? nothing : linkButton('Show', 'Show where the lanes part', actions.onShowDifference)}
@@ -83,7 +84,7 @@ function differenceView({ difference, lanes }: TraceAnswer, actions: SummaryActi
       bypassed === null
         ? nothing
         : html`<li>
-            <span class="sign" aria-hidden="true">─</span>
+            <span class="sign warned" aria-hidden="true">─</span>
             <span>${capital(bypassed)}. ${linkButton('Show', 'Show the bypassed rules', actions.onShowBypassed)}</span>
           </li>`
     }

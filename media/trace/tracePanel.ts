@@ -91,7 +91,7 @@ export class TracePanel extends LightElement {
 
   protected override render(): TemplateResult {
     if (this.view === null) {
-      return html`<main class="waiting">${progressRing('Waiting for the answer')}<p role="status">Tracing the packet…</p></main>`
+      return html`<main class="waiting">${progressRing('Waiting for the answer')}<div role="status"><h1>Tracing the packet…</h1></div></main>`
     }
     const { view } = this
     const { answer } = view
@@ -121,12 +121,12 @@ export class TracePanel extends LightElement {
     return html`<div class="top">
       <div class="question">
         <p class="ends">
-          <strong title=${source}>${foreign(question.from)}</strong> ${icon('arrow-right')}<span class="spoken"> to </span>
+          <strong title=${source}>${foreign(question.from)}</strong> ${icon('arrow-right', { tone: 'quiet' })}<span class="spoken"> to </span>
           <strong title=${destination}>${foreign(question.to)}</strong>
           ${question.ctState === 'new' ? nothing : html`<span class="note">${foreign(question.ctState)} connection</span>`}
         </p>
         <p class="facts">
-          ${foreign(facts)}${capturedAt === null ? nothing : html` · facts of <time datetime=${capturedAt}>${time(capturedAt)}</time>`}
+          ${foreign(facts)}${capturedAt === null ? nothing : html` · facts of <time datetime=${capturedAt}>${time(capturedAt)}</time>`}${canProve.possible ? nothing : html` · can’t be proven: ${foreign(canProve.reason)}`}
         </p>
       </div>
       <div class="toolbar" role="toolbar" aria-label="Trace">
@@ -134,7 +134,7 @@ export class TracePanel extends LightElement {
           label: 'Prove It',
           icon: 'pulse',
           primary: true,
-          unavailable: canProve.possible ? undefined : canProve.reason,
+          disabled: !canProve.possible,
           busy: this.#proof !== null,
           onPress: () => this.#prove(),
         })}

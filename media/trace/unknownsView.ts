@@ -16,10 +16,10 @@ export function missingFacts(answer: TraceAnswer, onOpen: (evidence: Evidence) =
     <ul>
       ${[...unknowns.values()].map(
         ({ what, missing, evidence }) => html`<li>
-          ${icon('question')}
+          ${icon('question', { tone: 'warned' })}
           <span>
             ${foreign(what)} <span class="note">${foreign(missing)}</span>
-            ${evidence === null ? nothing : linkButton('Show', `Open the evidence for ${what}`, () => onOpen(evidence))}
+            ${evidence === null ? nothing : linkButton('Show', `Show the evidence for ${what}`, () => onOpen(evidence))}
           </span>
         </li>`,
       )}

@@ -342,7 +342,7 @@ export const HOSTILE = [
   '\u202Eevil\u2066\u0007\u001b[31mred',
   `${'a-very-long-name-'.repeat(40)}`,
   '"><script>document.title="owned"</script>',
-  '${constructor.constructor("return 1")()} {{7*7}}',
+  '{{constructor.constructor("return 1")()}}',
 ]
 
 /** Names as an attacker with rights to create objects would choose them. */
