@@ -62,6 +62,8 @@ export interface Outcome {
   readonly unknowns: readonly Unknown[]
   /** What the reply looks like to the sender, when translation is undone for it. */
   readonly reply?: string
+  /** The answer would not be recognised by the sender, because it misses the place that has to undo a translation. */
+  readonly replyLost?: true
   /** For drops and rejects: what would have let it through, when that can be said. */
   readonly remedy?: string
 }

@@ -48,7 +48,9 @@ export type Movement =
   | { readonly kind: 'arriving'; readonly traveller: Traveller; readonly iif: string; readonly nexthop: Packet['dst'] }
   | { readonly kind: 'ended'; readonly ending: Ending }
 
-export function ended(traveller: Traveller, verdict: Verdict, remedy?: string): Movement {
+export type Ended = Extract<Movement, { kind: 'ended' }>
+
+export function ended(traveller: Traveller, verdict: Verdict, remedy?: string): Ended {
   return { kind: 'ended', ending: { verdict, traveller, remedy } }
 }
 

@@ -2,7 +2,6 @@
 
 import { type Device, isLoopback, type Netns } from '../facts/netns.ts'
 import { type Address, formatAddress, sameAddress } from '../net/address.ts'
-import { prefixContains } from '../net/prefix.ts'
 import { factEvidence } from '../routing/text.ts'
 import { bridgeOut } from './bridge.ts'
 import { ended, leaveStack, type Movement, packetText, step, type Traveller, unknown } from './traveller.ts'
@@ -114,11 +113,7 @@ export function atUnseenPod(traveller: Traveller, pod: string, oif: string): Mov
 function intoUnseenHost(world: World, traveller: Traveller, oif: string, nexthop: Address): Movement {
   const host = world.hostOf(traveller.netns.node)
   if (host === undefined) return leaves(traveller, oif, nexthop, undefined)
-  const { src } = traveller.flight.packet
-  const route = host.routes
-    .filter((entry) => entry.type === 'unicast' && entry.dst.bits > 0)
-    .find((entry) => prefixContains(entry.dst, src))
-  const iif = host.devices.nameOf(route?.nexthops[0]?.ifindex) ?? world.uplinkOf(host) ?? 'eth0'
+  const iif = world.deviceTowards(host, traveller.flight.packet.src) ?? world.uplinkOf(host) ?? 'eth0'
   return enter(traveller, oif, host, iif, nexthop)
 }
 

@@ -5,6 +5,7 @@ import { isLoopback, type Netns } from '../facts/netns.ts'
 import { type Address, formatAddress } from '../net/address.ts'
 import type { Flight } from '../net/packet.ts'
 import type { HookBranch, HookLayer, HookName } from '../netfilter/traversal.ts'
+import { addressFlow, routeOutput } from '../routing/output.ts'
 import { isLinkLocal6, isLoopbackAddress } from '../routing/source.ts'
 
 /** Rules of one namespace, ready to be asked. */
@@ -60,6 +61,12 @@ export class World {
     }
     const route = netns.routes.find((entry) => entry.dst.bits === 0 && entry.type === 'unicast')
     return netns.devices.nameOf(route?.nexthops[0]?.ifindex)
+  }
+
+  /** The device a namespace sends to this address by. */
+  deviceTowards(netns: Netns, address: Address): string | undefined {
+    const [decision] = routeOutput(netns, addressFlow(address))
+    return decision?.kind === 'routed' && decision.type === 'unicast' ? decision.oif : undefined
   }
 
   #own(netns: Netns): void {

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { Flight } from '../net/packet.ts'
+import { formatAddress } from '../net/address.ts'
+import type { HookBranch } from '../netfilter/traversal.ts'
+import { hasPorts } from './place.ts'
+import { sendLocal } from './stack.ts'
+import { endpoint, type Ending, packetText, type Translation, type Traveller } from './traveller.ts'
+import { travellerIn } from './start.ts'
+import { walk } from './walk.ts'
+import { type Hooks, World } from './world.ts'
+
+export interface Reply {
+  readonly text: string
+  /** The answer misses a place that would have to undo its translation, so the sender doesn't recognise it. */
+  readonly lost: boolean
+}
+
+/**
+ * What the answer to a delivered packet looks like to its sender. Walks the way back over routes and wires, and undoes
+ * translations where the answer meets the connection tracking that made them.
+ */
+export function replyOf(world: World, { traveller, verdict }: Ending, asked: Traveller['flight']['packet']): Reply | undefined {
+  const { translations } = traveller
+  if (verdict !== 'delivered' || translations.length === 0) return undefined
+  const { packet } = traveller.flight
+  const back: Flight = {
+    ...traveller.flight,
+    packet: { ...packet, src: packet.dst, dst: packet.src, sport: packet.dport, dport: packet.sport, ttl: 64 },
+    mark: 0,
+    iif: undefined,
+    oif: undefined,
+    physin: undefined,
+    physout: undefined,
+    connection: undefined,
+  }
+  const undone = new Undo(translations)
+  const quiet = new World(world.facts, (netns) => undone.hooksIn(netns.folder))
+  const start = travellerIn(traveller.netns, back)
+  const endings = walk(quiet, sendLocal(quiet, start, back.packet.src), { ctState: 'new' })
+  const from = endpoint(asked, 'destination')
+  const shown = `${from.ip}${from.port === null ? '' : `:${from.port}`}`
+  if (undone.left.length === 0) return { text: `answers reach the sender as from ${shown}`, lost: false }
+  const ending = endings[0]
+  const missed = undone.left[0]
+  const where = missed === undefined ? '' : `${missed.netns.label === 'host' ? `node ${missed.netns.node}` : missed.netns.label}`
+  const ends = ending?.traveller.netns.label === 'host' ? `node ${ending.traveller.netns.node}` : ending?.traveller.netns.label
+  const outside = ending?.verdict === 'forwarded' ? `leaves the cluster from ${ends}` : `goes to ${ends}`
+  return {
+    text: `the answer ${packetText(back.packet)} ${outside} without passing ${where}, which translated the connection: the sender waits for an answer from ${shown} and gets one from ${formatAddress(back.packet.src)}`,
+    lost: true,
+  }
+}
+
+/** Translations still to be undone, last made first. */
+class Undo {
+  readonly left: Translation[]
+
+  constructor(translations: readonly Translation[]) {
+    this.left = [...translations].reverse()
+  }
+
+  /** Rules of a namespace that do nothing but undo what its connection tracking did. */
+  hooksIn(folder: string): Hooks {
+    return {
+      traverse: (layer, hook, flight) => {
+        const next = this.left[0]
+        const tracked = layer === 'ip' && (hook === 'prerouting' || hook === 'output')
+        if (!tracked || next === undefined || next.netns.folder !== folder) return [passed(flight)]
+        this.left.shift()
+        const { original } = next.connection
+        const ports = hasPorts(flight.packet.protocol) ? { sport: original.dport, dport: original.sport } : {}
+        const packet = { ...flight.packet, src: original.dst, dst: original.src, ...ports }
+        return [passed({ ...flight, packet })]
+      },
+    }
+  }
+}
+
+function passed(flight: Flight): HookBranch {
+  return { probability: 1, verdict: 'accept', detail: undefined, flight, steps: [], unknowns: [], visited: [], tproxy: undefined }
+}
