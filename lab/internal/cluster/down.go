@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +17,7 @@ import (
 // Down removes everything that is the lab's from the machine, whatever state it is in. Nothing in a lab is worth
 // keeping, so processes are killed, and everything in their mount namespaces goes with them.
 func Down() error {
-	problems := []error{host.KillAll(Prefix, 20*time.Second)}
+	problems := []error{host.LeaveCgroups(Prefix), host.KillAll(Prefix, 20*time.Second)}
 	// Removing the cable first makes it happen now: with its namespace it would disappear some time later.
 	if _, err := net.InterfaceByName(hostLink); err == nil {
 		problems = append(problems, ip("", "link del "+hostLink))
@@ -32,7 +33,7 @@ func Down() error {
 		}
 		problems = append(problems, os.RemoveAll(dir))
 	}
-	return errors.Join(problems...)
+	return errors.Join(append(problems, waitForKernel())...)
 }
 
 // Leftovers lists everything of the lab that is on the machine. After Down it is empty.
@@ -69,7 +70,11 @@ func Leftovers() ([]string, error) {
 		}
 	}
 	routes, err := leftRoutes()
-	return append(found, routes...), err
+	if err != nil {
+		return nil, err
+	}
+	programs, err := ciliumLeft()
+	return slices.Concat(found, routes, programs), err
 }
 
 // leftRoutes lists routes of the machine's own namespace into the lab's networks.

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -88,6 +89,28 @@ func Cgroups(prefix string) []string {
 		found = append(found, groups...)
 	}
 	return found
+}
+
+// LeaveCgroups moves the caller and its ancestors out of the lab's groups: someone may stand on a node and bring the lab
+// down, and a group with processes can't be removed.
+func LeaveCgroups(prefix string) error {
+	if len(Cgroups(prefix)) == 0 {
+		return nil
+	}
+	root, err := Cgroup2()
+	if err != nil {
+		return err
+	}
+	for pid := range ancestors(os.Getpid()) {
+		groups, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+		if !strings.Contains(string(groups), "\n0::/"+prefix+"-") && !strings.HasPrefix(string(groups), "0::/"+prefix+"-") {
+			continue
+		}
+		if err := os.WriteFile(filepath.Join(root, "cgroup.procs"), []byte(strconv.Itoa(pid)), 0); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // RemoveCgroups removes the lab's groups with everything below. A group stays busy for a moment after its last process
