@@ -74,41 +74,72 @@ func below(path, root string) bool {
 	return root == "" || root == "/" || path == root || strings.HasPrefix(path, strings.TrimSuffix(root, "/")+"/")
 }
 
+// initialCgroupNamespace is what the machine's own control group namespace is called on every kernel
+// (PROC_CGROUP_INIT_INO, include/linux/proc_ns.h).
+const initialCgroupNamespace = "cgroup:[4026531835]"
+
 // inHostCgroupNamespace runs work on a thread that sees cgroup paths from the machine's root. A container usually has a
-// cgroup namespace of its own, in which all others appear as "/../…".
-func inHostCgroupNamespace(proc string, work func() error) error {
-	result := make(chan error, 1)
+// cgroup namespace of its own, in which all others appear as "/../…". Where the machine's can't be entered, work runs all
+// the same, and the first error says so.
+func inHostCgroupNamespace(proc string, work func() error) (entered, worked error) {
+	done := make(chan struct{})
 	go func() {
+		defer close(done)
 		runtime.LockOSThread()
-		leave, err := enterCgroupNamespace(proc)
-		if err != nil {
-			leave = func() error { return nil } // the view stays the container's; the caller finds no pods and says so
-		}
-		result <- work()
+		var leave func() error
+		leave, entered = enterCgroupNamespace(proc)
+		worked = work()
 		if leave() == nil {
 			runtime.UnlockOSThread()
 		}
 	}()
-	return <-result
+	<-done
+	return entered, worked
 }
 
+// enterCgroupNamespace always returns a way back.
 func enterCgroupNamespace(proc string) (leave func() error, err error) {
-	host, err := os.Open(filepath.Join(proc, "1/ns/cgroup"))
-	if err != nil {
-		return nil, err
+	stay := func() error { return nil }
+	const own = "/proc/thread-self/ns/cgroup"
+	if name, err := os.Readlink(own); err != nil || name == initialCgroupNamespace {
+		return stay, err
 	}
-	defer host.Close()
-	own, err := os.Open("/proc/thread-self/ns/cgroup")
+	back, err := os.Open(own)
 	if err != nil {
-		return nil, err
+		return stay, err
 	}
-	// Moving between cgroup namespaces is per thread, like network namespaces.
-	if err := unix.Setns(int(host.Fd()), unix.CLONE_NEWCGROUP); err != nil {
-		own.Close()
-		return nil, fmt.Errorf("enter the machine's cgroup namespace: %w", err)
+	host, err := hostCgroupNamespace(proc)
+	if err == nil {
+		defer host.Close()
+		// Moving between cgroup namespaces is per thread, like between network namespaces.
+		err = unix.Setns(int(host.Fd()), unix.CLONE_NEWCGROUP)
+	}
+	if err != nil {
+		back.Close()
+		return stay, fmt.Errorf("control groups are seen from inside the agent's own, so that pods may be missing: %w", err)
 	}
 	return func() error {
-		defer own.Close()
-		return unix.Setns(int(own.Fd()), unix.CLONE_NEWCGROUP)
+		defer back.Close()
+		return unix.Setns(int(back.Fd()), unix.CLONE_NEWCGROUP)
 	}, nil
+}
+
+// hostCgroupNamespace is that of the first process, or, if that one may not be looked at, of any with the machine's own.
+func hostCgroupNamespace(proc string) (*os.File, error) {
+	host, first := os.Open(filepath.Join(proc, "1/ns/cgroup"))
+	if first == nil {
+		return host, nil
+	}
+	candidates, err := filepath.Glob(filepath.Join(proc, "[0-9]*/ns/cgroup"))
+	if err != nil {
+		return nil, err
+	}
+	for _, candidate := range candidates {
+		if name, err := os.Readlink(candidate); err == nil && name == initialCgroupNamespace {
+			if host, err := os.Open(candidate); err == nil {
+				return host, nil
+			}
+		}
+	}
+	return nil, first
 }

@@ -36,7 +36,7 @@ func Discover(proc, root string) (Scope, error) {
 	if root != "" {
 		return scope, nil
 	}
-	err := inHostCgroupNamespace(proc, func() error {
+	_, err := inHostCgroupNamespace(proc, func() error {
 		content, err := os.ReadFile("/proc/thread-self/cgroup")
 		if err != nil {
 			return fmt.Errorf("read own cgroup: %w", err)
@@ -66,7 +66,7 @@ type View struct {
 	Pods []facts.Pod
 	// Namespaces has the node's own first, then those of pods by rising inode.
 	Namespaces []Namespace
-	// NamesError says why pods could not be named.
+	// NamesError says why pods could not be found or named.
 	NamesError error
 }
 
@@ -119,13 +119,18 @@ func (s Scope) Look(ctx context.Context, names Names) (*View, error) {
 	view := &View{Namespaces: []Namespace{{ID: HostID, Handle: host, Pods: []facts.PodName{}}}}
 	handles := map[string]*netns.Handle{HostID: host}
 	running := map[string]*found{}
-	err = inHostCgroupNamespace(s.Proc, func() error { return s.eachProcess(func(p process) { note(running, handles, p) }) })
+	entered, err := inHostCgroupNamespace(s.Proc, func() error {
+		return s.eachProcess(func(p process) { note(running, handles, p) })
+	})
 	if err != nil {
 		view.Close()
 		return nil, err
 	}
 	view.addNamespaces(handles)
 	view.name(ctx, names, running)
+	if entered != nil {
+		view.NamesError = entered
+	}
 	return view, nil
 }
 

@@ -46,21 +46,22 @@ func Serve(ctx context.Context, path string, agent pb.AgentServer, log *slog.Log
 		grpc.ChainUnaryInterceptor(unary(log)), grpc.ChainStreamInterceptor(stream(log)),
 	)
 	pb.RegisterAgentServer(server, agent)
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	log.Info("listening", "socket", path)
+	select {
+	case err := <-served:
+		return fmt.Errorf("serve: %w", err)
+	case <-ctx.Done():
+	}
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
-		<-ctx.Done()
-		force := time.AfterFunc(grace, server.Stop)
-		defer force.Stop()
 		server.GracefulStop()
 	}()
-	log.Info("listening", "socket", path)
-	if err := server.Serve(listener); err != nil {
-		return fmt.Errorf("serve: %w", err)
-	}
 	select {
 	case <-stopped:
-	case <-time.After(grace + time.Second): // a client that never spoke can't hold the agent back
+	case <-time.After(grace): // neither a long call nor a client that never spoke can hold the agent back
 	}
 	return nil
 }
