@@ -5,6 +5,7 @@ import type { ClusterObjects } from '../facts/objectsIndex.ts'
 import { type Address, formatAddress } from '../net/address.ts'
 import { formatPrefix, prefixContains } from '../net/prefix.ts'
 import type { Evidence } from '../path/answer.ts'
+import { isLoopbackAddress } from '../routing/source.ts'
 import { type Backend, chooseBackends } from '../services/backends.ts'
 import { type Frontend, ServiceFrontends } from '../services/frontend.ts'
 import type {
@@ -38,7 +39,7 @@ export class PlannedDatapath implements Datapath {
   }
 
   balance(query: BalanceQuery): Balanced | undefined {
-    const frontend = this.#frontends.lookup(query.address, query.port, query.protocol)
+    const frontend = this.#frontends.lookup(this.#frontendAddress(query), query.port, query.protocol)
     if (frontend === undefined || frontend.kind === 'HealthCheckNodePort') return undefined
     // Host ports exist on their own node only; packets to another node are balanced there.
     if (frontend.kind === 'HostPort' && frontend.node !== query.node) return undefined
@@ -57,6 +58,12 @@ export class PlannedDatapath implements Datapath {
       failure: choice.none,
       snatRemote: frontend.kind !== 'ClusterIP',
     }
+  }
+
+  /** On the node itself, sockets reach node ports by loopback addresses too. */
+  #frontendAddress({ where, node, address }: BalanceQuery): Address {
+    if (where !== 'socket' || !isLoopbackAddress(address)) return address
+    return this.#objects.nodes.get(node)?.internalIPs.find((own) => own.family === address.family) ?? address
   }
 
   locate(address: Address): Located {

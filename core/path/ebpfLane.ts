@@ -45,7 +45,8 @@ function answerText(
   port: number | undefined,
 ): { text: string; lost: boolean } | undefined {
   const { packet } = traveller.flight
-  if (verdict !== 'delivered' || (sameAddress(packet.dst, address) && packet.dport === port)) return undefined
+  const balanced = traveller.steps.some((entry) => entry.effect === 'select-backend')
+  if (verdict !== 'delivered' || !balanced || (sameAddress(packet.dst, address) && packet.dport === port)) return undefined
   return { text: `answers reach the sender as from ${formatEndpoint(address, port)}`, lost: false }
 }
 

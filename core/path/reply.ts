@@ -3,9 +3,10 @@
 import type { Flight } from '../net/packet.ts'
 import { formatAddress } from '../net/address.ts'
 import type { HookBranch } from '../netfilter/traversal.ts'
+import { isOwnAddress } from '../routing/source.ts'
 import { hasPorts } from './place.ts'
 import { sendLocal } from './stack.ts'
-import { endpoint, type Ending, packetText, type Translation, type Traveller } from './traveller.ts'
+import { endpoint, type Ending, type Movement, packetText, type Translation, type Traveller } from './traveller.ts'
 import { travellerIn } from './start.ts'
 import { walk } from './walk.ts'
 import { type Hooks, World } from './world.ts'
@@ -36,8 +37,7 @@ export function replyOf(world: World, { traveller, verdict }: Ending, asked: Tra
   }
   const undone = new Undo(translations)
   const quiet = new World(world.facts, (netns) => undone.hooksIn(netns.folder))
-  const start = travellerIn(traveller.netns, back)
-  const endings = walk(quiet, sendLocal(quiet, start, back.packet.src), { ctState: 'new' })
+  const endings = walk(quiet, answer(quiet, travellerIn(traveller.netns, back)), { ctState: 'new' })
   const from = endpoint(asked, 'destination')
   const shown = `${from.ip}${from.port === null ? '' : `:${from.port}`}`
   if (undone.left.length === 0) return { text: `answers reach the sender as from ${shown}`, lost: false }
@@ -50,6 +50,15 @@ export function replyOf(world: World, { traveller, verdict }: Ending, asked: Tra
     text: `the answer ${packetText(back.packet)} ${outside} without passing ${where}, which translated the connection: the sender waits for an answer from ${shown} and gets one from ${formatAddress(back.packet.src)}`,
     lost: true,
   }
+}
+
+/** Sent by the namespace that has the address, or by a pod behind it that no snapshot shows. */
+function answer(world: World, traveller: Traveller): readonly Movement[] {
+  const { src } = traveller.flight.packet
+  const { netns } = traveller
+  if (isOwnAddress(netns, src)) return sendLocal(world, traveller, src)
+  const iif = world.deviceTowards(netns, src) ?? 'eth0'
+  return [{ kind: 'arriving', traveller, iif, nexthop: netns.addresses[0]?.address ?? src }]
 }
 
 /** Translations still to be undone, last made first. */

@@ -4,20 +4,15 @@ import type { Netns } from '../facts/netns.ts'
 import { Netfilter } from '../netfilter/evaluate.ts'
 import { parseIpsets } from '../netfilter/ipset/save.ts'
 import { parseIptablesSave } from '../netfilter/iptables/save.ts'
+import { mergeRulesets } from '../netfilter/merge.ts'
 import { parseNft } from '../netfilter/nft/nft.ts'
-import type { ParseProblem, Ruleset, Table } from '../netfilter/ruleset.ts'
+import type { Ruleset } from '../netfilter/ruleset.ts'
 import { NetnsEnvironment } from '../routing/environment.ts'
 import type { Hooks } from './world.ts'
 
 /** All rules of a namespace as one rule set, and what could not be understood in its files. */
 export function rulesetOf(netns: Netns): Ruleset {
-  const legacy = savedRules(netns, 'legacy')
-  const saved = savedRules(netns, 'iptables-nft')
-  const listed = nftRules(netns)
-  return {
-    tables: [...merge(listed.tables, saved.tables), ...legacy.tables],
-    problems: [...legacy.problems, ...saved.problems, ...listed.problems],
-  }
+  return mergeRulesets([nftRules(netns), ...savedRules(netns, 'iptables-nft'), ...savedRules(netns, 'legacy')])
 }
 
 const cache = new WeakMap<Netns, Hooks>()
@@ -33,18 +28,12 @@ export function realHooks(netns: Netns): Hooks {
   return hooks
 }
 
-function savedRules(netns: Netns, backend: 'legacy' | 'iptables-nft'): Ruleset {
-  const tables: Table[] = []
-  const problems: ParseProblem[] = []
-  for (const family of [4, 6] as const) {
+function savedRules(netns: Netns, backend: 'legacy' | 'iptables-nft'): readonly Ruleset[] {
+  return ([4, 6] as const).flatMap((family) => {
     const file = `iptables-${backend === 'legacy' ? 'legacy' : 'nft'}-save.${family}.txt`
     const text = netns.text(file)
-    if (text === undefined) continue
-    const ruleset = parseIptablesSave(text, `${netns.folder}/${file}`, { family, backend })
-    tables.push(...ruleset.tables)
-    problems.push(...ruleset.problems)
-  }
-  return { tables, problems }
+    return text === undefined ? [] : [parseIptablesSave(text, `${netns.folder}/${file}`, { family, backend })]
+  })
 }
 
 function nftRules(netns: Netns): Ruleset {
@@ -53,14 +42,4 @@ function nftRules(netns: Netns): Ruleset {
     if (text !== undefined) return parseNft(text, `${netns.folder}/${file}`)
   }
   return { tables: [], problems: [] }
-}
-
-/** `nft list ruleset` shows iptables-nft's tables too, in the order of their making; iptables-nft-save shows them better. */
-function merge(listed: readonly Table[], saved: readonly Table[]): readonly Table[] {
-  const better = (table: Table) =>
-    table.backend === 'iptables-nft'
-      ? saved.find((other) => other.name === table.name && other.family === table.family)
-      : undefined
-  const inOrder = listed.map((table) => better(table) ?? table)
-  return [...inOrder, ...saved.filter((table) => !inOrder.includes(table))]
 }

@@ -172,10 +172,16 @@ export function hook(world: World, traveller: Traveller, name: HookName, layer: 
 
 function remedyFor({ verdict, steps }: HookBranch): string | undefined {
   const last = steps.at(-1)
+  const empty = /"([^"]+) has no (local )?endpoints"/.exec(evidenceText(last?.evidence ?? null))
+  if (empty !== null) return `a ready endpoint of ${empty[1]}${empty[2] === undefined ? '' : ' on this node'}`
   if (last === undefined || (verdict !== 'drop' && verdict !== 'reject')) return undefined
   return last.actor.kind === 'chain-policy'
     ? `a rule in ${last.hook} that accepts this packet, before the chain's policy applies`
     : `a rule in ${last.hook} that accepts this packet, before ${last.actor.ref}`
+}
+
+function evidenceText(evidence: Evidence | null): string {
+  return evidence?.kind === 'file' || evidence?.kind === 'fact' ? evidence.text : ''
 }
 
 export function flowOf({ packet, mark, iif }: Flight): Flow {
