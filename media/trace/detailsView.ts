@@ -16,8 +16,7 @@ export function stepDetails(step: Step, onOpen: (evidence: Evidence) => void): T
         <span class="at">${foreign(step.node)} · ${foreign(step.netns)} · ${foreign(step.hook)}</span>
         <span class="actor">${step.actor.kind} ${foreign(step.actor.ref)}</span>
       </p>
-      <p class="details-said">${foreign(step.text)}</p>
-      ${changeLines(step)}
+      <p class="details-said">${foreign(step.text)} ${changeLines(step)}</p>
       ${evidence === null ? html`<p class="note">No line or entry stands behind this step: it is how the kernel works.</p>` : evidenceView(evidence)}
     </div>
     ${evidence === null ? nothing : button({ label: 'Open Evidence', icon: 'go-to-file', onPress: () => onOpen(evidence) })}
