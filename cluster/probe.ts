@@ -6,6 +6,7 @@ import { isIPv6 } from 'node:net'
 import { create } from '@bufbuild/protobuf'
 import { printable } from '../core/text/printable.ts'
 import type { Endpoint, ProofAttempt, TraceQuestion } from '../core/path/answer.ts'
+import type { ObservedAttempt } from '../core/path/proof.ts'
 import {
   type ConntrackEntry,
   type Endpoint as WireEndpoint,
@@ -16,9 +17,6 @@ import {
 } from '../gen/agent_pb.js'
 import type { AgentPool } from './agents.ts'
 import { PlumblineError, quoted } from './errors.ts'
-
-/** What one attempt observed; comparing it with the prediction adds `outcome`. */
-export type ObservedAttempt = Omit<ProofAttempt, 'outcome'>
 
 /** Where a probe starts: a pod on its node, or a node itself. */
 export interface ProbeStart {

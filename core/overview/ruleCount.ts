@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { ownerOfRule, type RuleOwner } from './owner.ts'
+import { ownerOf } from '../netfilter/owner.ts'
+import type { Backend } from '../netfilter/ruleset.ts'
 
 /** Rules of one backend by owner; line numbers are the first rule of each, for evidence. */
 export interface RuleCount {
-  readonly owner: RuleOwner
+  /** As core/netfilter/owner.ts names them; "unknown" is what a migration must look at. */
+  readonly owner: string
   readonly count: number
   readonly file: string
   readonly line: number
@@ -18,7 +20,7 @@ export function countSavedRules(text: string, file: string): RuleCount[] {
     if (line.startsWith('*')) table = line.slice(1).trim()
     else if (table !== '') {
       const chain = /^(?:\[\d+:\d+\] )?-A (\S+)/.exec(line)?.[1]
-      if (chain !== undefined) tally.add(ownerOfRule(table, chain, line), index + 1)
+      if (chain !== undefined) tally.add(ownerOfLine('iptables-nft', table, chain, line), index + 1)
     }
   }
   return tally.counts()
@@ -44,21 +46,28 @@ export function countNftRules(text: string, file: string): RuleCount[] {
         previous.includes('managed by iptables-nft')
     } else if (opensChain !== null) chain = opensChain[1] ?? ''
     else if (line === '\t}') chain = ''
-    else if (chain !== '' && !foreign && / # handle \d+$/.test(line)) tally.add(ownerOfRule(table, chain, line), index + 1)
+    else if (chain !== '' && !foreign && / # handle \d+$/.test(line)) tally.add(ownerOfLine('nft', table, chain, line), index + 1)
     previous = line
   }
   return tally.counts()
 }
 
+/** A jump into an owner's chain, or a comment it writes, belongs to that owner as well. */
+function ownerOfLine(backend: Backend, table: string, chain: string, line: string): string {
+  const target = /(?:-[jg]|jump|goto) "?([^\s"]+)/.exec(line)?.[1]
+  const comment = /comment "((?:[^"\\]|\\.)*)"/.exec(line)?.[1]
+  return ownerOf({ backend, name: table }, chain, comment, target)
+}
+
 class Tally {
   readonly #file: string
-  readonly #found = new Map<RuleOwner, { count: number; line: number }>()
+  readonly #found = new Map<string, { count: number; line: number }>()
 
   constructor(file: string) {
     this.#file = file
   }
 
-  add(owner: RuleOwner, line: number): void {
+  add(owner: string, line: number): void {
     const found = this.#found.get(owner)
     if (found === undefined) this.#found.set(owner, { count: 1, line })
     else found.count += 1

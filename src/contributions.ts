@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/**
+ * Everything package.json contributes, typed. A test compares the two both ways, so a command, setting, view or context key
+ * that is in one and not in the other never ships.
+ */
+
+import type { ClusterItem } from './trees/clusterItem.ts'
+import type { TraceRecord } from './trace/history.ts'
+
+/** Command to what it is called with: a tree's item when it comes from a menu, nothing when from the palette. */
+export interface Commands {
+  'plumbline.cluster.connect': [item?: ClusterItem]
+  'plumbline.cluster.disconnect': [item?: ClusterItem]
+  'plumbline.cluster.refresh': [item?: ClusterItem]
+  'plumbline.kubeconfig.select': []
+  'plumbline.bundle.open': []
+  'plumbline.bundle.close': [item?: ClusterItem]
+  'plumbline.bundle.save': [item?: ClusterItem]
+  'plumbline.agent.deploy': [item?: ClusterItem]
+  'plumbline.agent.remove': [item?: ClusterItem]
+  'plumbline.rights.copy': [item?: ClusterItem]
+  'plumbline.trace.ask': []
+  'plumbline.trace.from': [item?: ClusterItem]
+  'plumbline.trace.to': [item?: ClusterItem]
+  'plumbline.trace.rerun': [record?: TraceRecord]
+  'plumbline.trace.delete': [record?: TraceRecord]
+  'plumbline.trace.clear': []
+  'plumbline.tree.loadMore': [item?: ClusterItem]
+  'plumbline.status.show': []
+  'plumbline.logs.show': []
+}
+
+export type CommandId = keyof Commands
+
+/** Setting to its type; defaults stand in package.json. */
+export interface Settings {
+  'plumbline.kubeconfig': readonly string[]
+  'plumbline.agent.image': string
+  'plumbline.agent.nodeSelector': Readonly<Record<string, string>>
+  'plumbline.trace.factsMaxAge': number
+  'plumbline.trace.proofConnections': number
+  'plumbline.yaml.enabled': boolean
+}
+
+export type SettingId = keyof Settings
+
+/** Context keys, for `when` clauses. */
+export interface ContextKeys {
+  /** There is a cluster or bundle that questions can be asked about. */
+  'plumbline.hasFacts': boolean
+  /** Looking for kubeconfig files has ended, and found no context. */
+  'plumbline.noContexts': boolean
+  'plumbline.hasTraces': boolean
+}
+
+export type ContextKey = keyof ContextKeys
+
+export const VIEWS = { clusters: 'plumbline.clusters', traces: 'plumbline.traces' } as const
+export const VIEW_CONTAINER = 'plumbline'
+export const TRACE_PANEL = 'plumbline.trace'
+export const WALKTHROUGH = 'plumbline.start'
+export const EVIDENCE_SCHEME = 'plumbline-evidence'
+
+/** Lists for the test; the types make them complete. */
+export const COMMAND_IDS = Object.keys({
+  'plumbline.cluster.connect': 0,
+  'plumbline.cluster.disconnect': 0,
+  'plumbline.cluster.refresh': 0,
+  'plumbline.kubeconfig.select': 0,
+  'plumbline.bundle.open': 0,
+  'plumbline.bundle.close': 0,
+  'plumbline.bundle.save': 0,
+  'plumbline.agent.deploy': 0,
+  'plumbline.agent.remove': 0,
+  'plumbline.rights.copy': 0,
+  'plumbline.trace.ask': 0,
+  'plumbline.trace.from': 0,
+  'plumbline.trace.to': 0,
+  'plumbline.trace.rerun': 0,
+  'plumbline.trace.delete': 0,
+  'plumbline.trace.clear': 0,
+  'plumbline.tree.loadMore': 0,
+  'plumbline.status.show': 0,
+  'plumbline.logs.show': 0,
+} satisfies Record<CommandId, 0>)
+
+export const SETTING_IDS = Object.keys({
+  'plumbline.kubeconfig': 0,
+  'plumbline.agent.image': 0,
+  'plumbline.agent.nodeSelector': 0,
+  'plumbline.trace.factsMaxAge': 0,
+  'plumbline.trace.proofConnections': 0,
+  'plumbline.yaml.enabled': 0,
+} satisfies Record<SettingId, 0>)
+
+export const CONTEXT_KEYS = Object.keys({
+  'plumbline.hasFacts': 0,
+  'plumbline.noContexts': 0,
+  'plumbline.hasTraces': 0,
+} satisfies Record<ContextKey, 0>)

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import * as vscode from 'vscode'
+import { App } from './app.ts'
+import { dialogs, type Prompts } from './prompts.ts'
+
+/** What extension tests get: the parts, and a way to answer in a person's place. Undefined for everybody else. */
+export interface TestHandle {
+  readonly app: App
+  /** Milliseconds `activate` took. */
+  readonly activationMs: number
+  answer(prompts: Partial<Prompts>): void
+}
+
+/** Registers, and nothing more: whatever is heavy is loaded by the command or view that needs it. */
+export function activate(context: vscode.ExtensionContext): TestHandle | undefined {
+  const began = performance.now()
+  const prompts = { ...dialogs }
+  const app = new App(context, prompts)
+  context.subscriptions.push(app)
+  if (context.extensionMode !== vscode.ExtensionMode.Test) return undefined
+  return { app, activationMs: performance.now() - began, answer: (answers) => Object.assign(prompts, answers) }
+}
