@@ -2,9 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { readFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
 import { after, afterEach, before, describe, test } from 'node:test'
-import type { AxeResults } from 'axe-core'
 import type { Browser, Locator, Page } from 'playwright-core'
 import type { Proof } from '../../core/path/answer.ts'
 import type { TraceView } from '../../protocol/tracePanel.ts'
@@ -19,11 +17,10 @@ import {
   undecidedAnswer,
   view,
 } from './answers.ts'
+import { axeViolations } from './harness/axe.ts'
 import { launchBrowser } from './harness/browser.ts'
 import { type PanelOptions, PanelUnderTest, pending, readTheme } from './harness/panel.ts'
 import { THEME_NAMES } from './harness/workbench.ts'
-
-const AXE = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 let browser: Browser
 let panel: PanelUnderTest | undefined
@@ -80,12 +77,7 @@ describe('accessible in every theme, wide and narrow', () => {
       for (const [name, shown] of Object.entries(SHOWN)) {
         test(`${name}, ${theme}, ${width} px`, async () => {
           const page = await show(shown(), { theme, width })
-          await page.evaluate(AXE)
-          const { violations } = await page.evaluate<AxeResults>('axe.run(document, { resultTypes: ["violations"] })')
-          const found = violations.map(
-            ({ id, nodes }) => `${id}: ${nodes.map(({ html, failureSummary }) => `${html}\n${failureSummary}`).join('\n')}`,
-          )
-          assert.deepEqual(found, [])
+          assert.deepEqual(await axeViolations(page), [])
           const overflow = await page.evaluate<number>('document.documentElement.scrollWidth - innerWidth')
           assert.ok(overflow <= 0, `the page is ${overflow} px too wide`)
         })
