@@ -12,6 +12,8 @@ import type { HookBranch, HookEnvironment, HookLayer, HookName } from './travers
 export interface NetfilterOptions {
   /** False looks at every rule instead of asking indexes; answers are the same. For tests and measurements. */
   readonly indexed?: boolean
+  /** False keeps every way apart even where it ends like another: which rules were passed is then exact for each. */
+  readonly merging?: boolean
   /** Most ways through one hook; beyond it, further choices are listed as unknown. */
   readonly maxBranches?: number
 }
@@ -31,6 +33,7 @@ export class Netfilter {
   readonly #ipsets: ReadonlyMap<string, IpSet>
   readonly #environment: HookEnvironment
   readonly #caches: Caches
+  readonly #merging: boolean
   readonly #maxBranches: number
   readonly #places = new Map<string, readonly PlacedChain[]>()
 
@@ -44,6 +47,7 @@ export class Netfilter {
     this.#ipsets = ipsets
     this.#environment = environment
     this.#caches = new Caches(options.indexed ?? true)
+    this.#merging = options.merging ?? true
     this.#maxBranches = options.maxBranches ?? MAX_BRANCHES
   }
 
@@ -63,6 +67,7 @@ export class Netfilter {
       environment: this.#environment,
       ipsets: this.#ipsets,
       caches: this.#caches,
+      merging: this.#merging,
       budget: new Budget(this.#maxBranches),
     }
     return runHook(startBranch(flight), stages, context).map(toHookBranch)

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { isSavedTable } from './iptables/save.ts'
 import type { Ruleset, Table } from './ruleset.ts'
 
 /**
@@ -10,16 +11,13 @@ import type { Ruleset, Table } from './ruleset.ts'
  * chains of the same priority.
  */
 export function mergeRulesets(rulesets: readonly Ruleset[]): Ruleset {
-  const tables: Table[] = []
+  const all = rulesets.flatMap((ruleset) => ruleset.tables)
   const saved = new Map<string, Table>()
-  for (const { tables: each } of rulesets) {
-    for (const table of each) {
-      if (table.backend === 'iptables-nft') saved.set(keyOf(table), table)
-      else if (table.backend === 'legacy') tables.push(table)
-    }
-  }
-  for (const { tables: each } of rulesets) {
-    for (const table of each) if (table.backend === 'nft') tables.push(take(saved, table) ?? table)
+  for (const table of all) if (table.backend === 'iptables-nft' && isSavedTable(table)) saved.set(keyOf(table), table)
+  const tables: Table[] = []
+  for (const table of all) {
+    if (table.backend === 'legacy') tables.push(table)
+    else if (!isSavedTable(table)) tables.push(take(saved, table) ?? table)
   }
   tables.push(...saved.values())
   return {

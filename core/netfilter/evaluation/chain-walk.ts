@@ -50,14 +50,18 @@ class ChainWalk {
   }
 
   run(branches: readonly Branch[]): ChainResult {
-    let walkers = mergeBranches(branches).map((branch) => this.#enter(branch))
+    let walkers = this.#merge(branches).map((branch) => this.#enter(branch))
     for (;;) {
       const next = this.#nextRule(walkers)
       if (next === undefined) break
       walkers = this.#step(walkers, next)
     }
     for (const walker of walkers) this.#returned.push(walker.branch)
-    return { returned: mergeBranches(this.#returned), ended: this.#ended }
+    return { returned: this.#merge(this.#returned), ended: this.#ended }
+  }
+
+  #merge(branches: readonly Branch[]): readonly Branch[] {
+    return this.#context.merging ? mergeBranches(branches) : branches
   }
 
   #enter(branch: Branch): Walker {
@@ -153,7 +157,7 @@ function group(groups: Map<string, Branch[]>, key: string, branch: Branch): void
 
 /** Branches with the same flight have the same rules before them. */
 function mergeWalkers(walkers: Walker[], context: TableContext): Walker[] {
-  if (walkers.length < 2) return walkers
+  if (walkers.length < 2 || !context.merging) return walkers
   const byBranch = new Map(walkers.map((walker) => [walker.branch, walker]))
   const merged = mergeBranches(walkers.map((walker) => walker.branch))
   if (merged.length === walkers.length) return walkers

@@ -14,6 +14,8 @@ export interface HookContext {
   readonly environment: HookEnvironment
   readonly ipsets: ReadonlyMap<string, IpSet>
   readonly caches: Caches
+  /** Whether ways that go on alike become one. */
+  readonly merging: boolean
   /** Counts forks and branches, to keep the traversal bounded. */
   readonly budget: Budget
 }

@@ -64,10 +64,28 @@ export function runHook(start: Branch, stages: readonly Stage[], context: HookCo
   const ended: Ended[] = []
   let branches: readonly Branch[] = [start]
   for (const stage of stages) {
-    branches = mergeBranches(branches.flatMap((branch) => runStage(branch, stage, context, ended)))
+    branches = joined(
+      branches.flatMap((branch) => runStage(branch, stage, context, ended).map((left) => rerouted(branch, left, stage, context))),
+      context,
+    )
     if (branches.length === 0) break
   }
-  return mergeEnded([...ended, ...branches.map((branch): Ended => ({ branch, verdict: 'accept', detail: undefined }))])
+  const ends = [...ended, ...branches.map((branch): Ended => ({ branch, verdict: 'accept', detail: undefined }))]
+  return context.merging ? mergeEnded(ends) : ends
+}
+
+function joined(branches: readonly Branch[], context: HookContext): readonly Branch[] {
+  return context.merging ? mergeBranches(branches) : branches
+}
+
+/** ip_route_me_harder: later chains of OUTPUT see the device of the changed packet. Only nat and route chains ask again. */
+function rerouted(before: Branch, after: Branch, stage: Stage, { hook, environment }: HookContext): Branch {
+  const asks = stage.kind === 'nat' || (stage.kind === 'chain' && stage.placed.base.type === 'route')
+  if (hook !== 'output' || !asks || before.flight === after.flight) return after
+  const [was, is] = [before.flight, after.flight]
+  if (was.mark === is.mark && was.packet.dst === is.packet.dst && was.packet.src === is.packet.src) return after
+  const oif = environment.outputDevice?.(is) ?? is.oif
+  return oif === is.oif ? after : { ...after, flight: { ...is, oif } }
 }
 
 /** Branches that go on to the next stage; the others are added to `ended`. */
@@ -129,10 +147,13 @@ function runNatHook(branch: Branch, chains: readonly PlacedChain[], context: Hoo
   const done: Branch[] = []
   for (const placed of chains) {
     const after = open.flatMap((each) => runBaseChain(each, placed, context, ended))
-    open = mergeBranches(after.filter((each) => !isDone(each, manip)))
+    open = joined(
+      after.filter((each) => !isDone(each, manip)),
+      context,
+    )
     done.push(...after.filter((each) => isDone(each, manip)))
   }
-  return mergeBranches([...done, ...open.map((each) => nullBinding(each, manip, context))])
+  return joined([...done, ...open.map((each) => nullBinding(each, manip, context))], context)
 }
 
 function needsRules(connection: Connection, manip: 'src' | 'dst'): boolean {

@@ -70,6 +70,11 @@ class SavedTable implements Table {
   }
 }
 
+/** Read by `parseIptablesSave`, not from an nft listing that shows the same table. */
+export function isSavedTable(table: Table): boolean {
+  return table instanceof SavedTable
+}
+
 interface SavedChain extends Chain {
   base: Chain['base']
   readonly rules: SavedRule[]
