@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { BackendTarget, Balanced, Datapath, Located, PolicyQuery } from '../ebpf/datapath.ts'
-import { Devices, isLoopback, type Netns } from '../facts/netns.ts'
+import { isLoopback, type Netns } from '../facts/netns.ts'
 import { type Address, formatAddress, formatEndpoint, sameAddress } from '../net/address.ts'
 import type { Flight } from '../net/packet.ts'
 import { eachTarget, type LaneResult, laneOf } from './netfilterLane.ts'
@@ -20,6 +20,7 @@ import {
   unknown,
   withPacket,
 } from './traveller.ts'
+import { unseenNetns } from './unseen.ts'
 import { walk, withCtState } from './walk.ts'
 import { transmit } from './wire.ts'
 import type { World } from './world.ts'
@@ -320,28 +321,11 @@ class EbpfLane {
     return seen ?? this.#unseenNetns(node, `pod:${namespace}/${name}`)
   }
 
-  /** Stands for a namespace that no snapshot shows: without rules, routes and devices. */
   #unseenNetns(node: string, label: string): Netns {
     const key = `${node}|${label}`
     const existing = this.#unseen.get(key)
     if (existing) return existing
-    const nothing: readonly never[] = []
-    const netns: Netns = {
-      node,
-      id: label === 'host' ? 'host' : '',
-      label,
-      folder: `nodes/${node}`,
-      pods: nothing,
-      devices: new Devices(nothing),
-      addresses: nothing,
-      routes: nothing,
-      rules: nothing,
-      neighbours: nothing,
-      conntrack: undefined,
-      kernelRelease: '',
-      sysctl: () => undefined,
-      text: () => undefined,
-    }
+    const netns = unseenNetns(node, label)
     this.#unseen.set(key, netns)
     return netns
   }

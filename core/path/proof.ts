@@ -31,6 +31,9 @@ const EXPLAINED_BY: Readonly<Record<ProofAttempt['result'], readonly Verdict[]>>
 }
 
 function matchOf(lane: Lane, attempt: ObservedAttempt): number | null {
+  // Arrived, but its answer can't be recognised: the sender waits in vain.
+  const unanswered = lane.outcomes.findIndex((outcome) => outcome.replyLost === true)
+  if (unanswered >= 0 && (attempt.result === 'timeout' || attempt.result === 'refused')) return unanswered
   for (const verdict of EXPLAINED_BY[attempt.result]) {
     const index = lane.outcomes.findIndex((outcome) => outcome.verdict === verdict && agrees(outcome, attempt))
     if (index >= 0) return index
