@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"slices"
 
+	wire "github.com/mdlayher/netlink"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -39,15 +40,27 @@ var iptablesTables = []string{"filter", "nat", "mangle", "raw", "security"}
 // OfIptables tells the tables in which iptables-nft keeps its rules.
 func (t Table) OfIptables() bool { return slices.Contains(iptablesTables, t.Name) }
 
+// attempts to list tables while they change: the kernel says when that happened.
+const attempts = 4
+
 // NFTables lists the tables. A kernel without nf_tables has none.
-func NFTables() ([]Table, error) {
+func NFTables() (tables []Table, err error) {
+	for range attempts {
+		if tables, err = listTables(); !errors.Is(err, netlink.ErrDumpInterrupted) {
+			break
+		}
+	}
+	return tables, err
+}
+
+func listTables() ([]Table, error) {
 	request := nl.NewNetlinkRequest(subsystemNFTables|unix.NFT_MSG_GETTABLE, unix.NLM_F_DUMP)
 	request.AddData(&nl.Nfgenmsg{NfgenFamily: unix.AF_UNSPEC})
 	messages, err := request.Execute(unix.NETLINK_NETFILTER, subsystemNFTables|unix.NFT_MSG_NEWTABLE)
 	if unsupported(err) {
 		return nil, nil
 	}
-	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
+	if err != nil {
 		return nil, fmt.Errorf("list nftables tables: %w", err)
 	}
 	var tables []Table
@@ -110,13 +123,13 @@ func attribute(message []byte, kind uint16) ([]byte, error) {
 	if len(message) < nl.SizeofNfgenmsg {
 		return nil, fmt.Errorf("malformed netfilter message of %d bytes", len(message))
 	}
-	list, err := nl.ParseRouteAttr(message[nl.SizeofNfgenmsg:])
+	list, err := wire.UnmarshalAttributes(message[nl.SizeofNfgenmsg:])
 	if err != nil {
 		return nil, fmt.Errorf("malformed netfilter message: %w", err)
 	}
 	for _, attribute := range list {
-		if attribute.Attr.Type&nl.NLA_TYPE_MASK == kind {
-			return attribute.Value, nil
+		if attribute.Type&nl.NLA_TYPE_MASK == kind {
+			return attribute.Data, nil
 		}
 	}
 	return nil, nil

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	wire "github.com/mdlayher/netlink"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -128,14 +129,14 @@ func (link *Link) addKind(info attributes) error {
 }
 
 func altnames(list []byte) ([]string, error) {
-	properties, err := nl.ParseRouteAttr(list)
+	properties, err := wire.UnmarshalAttributes(list)
 	if err != nil {
 		return nil, fmt.Errorf("malformed netlink message: %w", err)
 	}
 	var result []string
 	for _, property := range properties {
-		if property.Attr.Type == unix.IFLA_ALT_IFNAME {
-			result = append(result, unix.ByteSliceToString(property.Value))
+		if property.Type&nl.NLA_TYPE_MASK == unix.IFLA_ALT_IFNAME {
+			result = append(result, unix.ByteSliceToString(property.Data))
 		}
 	}
 	return result, nil

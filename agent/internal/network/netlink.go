@@ -10,8 +10,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
-	"syscall"
 
+	wire "github.com/mdlayher/netlink"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
@@ -48,19 +48,15 @@ func dump(request, response uint16, header nl.NetlinkRequestData) ([][]byte, err
 type attributes map[uint16][]byte
 
 func parse(data []byte) (attributes, error) {
-	list, err := nl.ParseRouteAttr(data)
+	list, err := wire.UnmarshalAttributes(data)
 	if err != nil {
 		return nil, fmt.Errorf("malformed netlink message: %w", err)
 	}
-	return index(list), nil
-}
-
-func index(list []syscall.NetlinkRouteAttr) attributes {
 	result := make(attributes, len(list))
 	for _, attribute := range list {
-		result[attribute.Attr.Type&nl.NLA_TYPE_MASK] = attribute.Value
+		result[attribute.Type&nl.NLA_TYPE_MASK] = attribute.Data
 	}
-	return result
+	return result, nil
 }
 
 func (a attributes) nested(kind uint16) (attributes, error) {
