@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { type CtState, IPPROTO } from '../core/net/packet.ts'
+import type { CtState } from '../core/net/packet.ts'
 import { hasPorts, type Place, PlaceError, parsePlace } from '../core/path/place.ts'
 import type { OptionGroup } from './command.ts'
 import { UsageError } from './errors.ts'
@@ -16,8 +16,6 @@ const HOOK_PATHS = ['forward', 'input', 'output'] as const
 export interface TraceRequest {
   readonly from: Place
   readonly to: Place
-  /** IP protocol number. */
-  readonly protocol: number
   /** Undefined: every lane the facts allow. */
   readonly lane: (typeof LANES)[number] | undefined
   /** Undefined: the best there are facts for. */
@@ -25,6 +23,8 @@ export interface TraceRequest {
   readonly ctState: CtState
   readonly mark: number
   readonly iif: string | undefined
+  /** For loose rules. */
+  readonly oif: string | undefined
   /** For loose rules; undefined: derived from the addresses. */
   readonly hookPath: (typeof HOOK_PATHS)[number] | undefined
   readonly prove: boolean
@@ -60,6 +60,7 @@ export const QUESTION_OPTIONS: OptionGroup = {
     { name: 'ct-state', takes: 'value', choices: CT_STATES, help: "Connection tracking's view of the packet; new by default" },
     { name: 'mark', takes: 'value', placeholder: 'NUMBER', help: 'Packet mark it starts with, decimal or 0x…; 0 by default' },
     { name: 'iif', takes: 'value', placeholder: 'DEVICE', help: 'Device it comes in by' },
+    { name: 'oif', takes: 'value', placeholder: 'DEVICE', help: 'Device it leaves by, for rules without a cluster' },
     {
       name: 'hook-path',
       takes: 'value',
@@ -73,18 +74,17 @@ export const QUESTION_OPTIONS: OptionGroup = {
 /** The question of a command line. Throws UsageError. */
 export function traceRequest(options: Options, source: FactSource): TraceRequest {
   const from = place(options, 'from')
-  const to = place(options, 'to')
-  const protocol = protocolOf(from, to)
+  const to = withProtocolOf(from, place(options, 'to'))
   checkEnds(from, to, source)
   const request: TraceRequest = {
     from,
     to,
-    protocol,
     lane: choice(options, 'lane', LANES),
     ebpfSource: choice(options, 'ebpf-source', EBPF_SOURCES),
     ctState: choice(options, 'ct-state', CT_STATES) ?? 'new',
     mark: markOf(options.value('mark') ?? '0'),
     iif: options.value('iif'),
+    oif: options.value('oif'),
     hookPath: choice(options, 'hook-path', HOOK_PATHS),
     prove: options.flag('prove'),
   }
@@ -106,19 +106,16 @@ function choice<T extends string>(options: Options, name: string, choices: reado
   return choices.find((each) => each === value)
 }
 
-/** Either end may name the protocol; a port without one means TCP, as everywhere in Kubernetes. */
-function protocolOf(from: Place, to: Place): number {
-  const protocol = to.protocol ?? from.protocol ?? (to.port === undefined ? undefined : IPPROTO.tcp)
-  if (protocol === undefined) {
-    const example = to.kind === 'address' ? `${to.text}/ICMP` : `${to.text}:80/TCP`
-    throw new UsageError(`\`--to\`: \`${to.text}\` names neither port nor protocol; \`${example}\` would`)
-  }
-  if (from.protocol !== undefined && from.protocol !== protocol)
+/** Either end may name the protocol. */
+function withProtocolOf(from: Place, to: Place): Place {
+  if (from.protocol !== undefined && to.protocol !== undefined && from.protocol !== to.protocol) {
     throw new UsageError('`--from` and `--to` name different protocols')
-  if (hasPorts(protocol) && to.port === undefined) throw new UsageError(`\`--to\`: \`${to.text}\` names no port`)
-  if (!hasPorts(protocol) && (to.port ?? from.port) !== undefined)
+  }
+  const protocol = to.protocol ?? from.protocol
+  if (protocol !== undefined && !hasPorts(protocol) && (to.port ?? from.port) !== undefined) {
     throw new UsageError('a port is given, and the protocol has none')
-  return protocol
+  }
+  return { ...to, protocol }
 }
 
 function checkEnds(from: Place, to: Place, source: FactSource): void {
@@ -131,18 +128,20 @@ function checkEnds(from: Place, to: Place, source: FactSource): void {
   }
   const named = [from, to].find((each) => each.kind !== 'address')
   if (source.kind === 'rules' && named !== undefined) {
-    throw new UsageError(`\`${named.text}\` is known to a cluster only; with loose rules, both ends are addresses`)
+    throw new UsageError(`\`${named.text}\` is known to a cluster only; with the rules of one machine, both ends are addresses`)
   }
 }
 
 function checkSource(request: TraceRequest, source: FactSource): void {
   if (request.prove && source.kind !== 'live')
     throw new UsageError('`--prove` sends a real packet: it needs a live cluster (`--context`)')
-  if (request.hookPath !== undefined && source.kind !== 'rules') {
-    throw new UsageError('`--hook-path` is for loose rules; in a cluster, routes decide')
+  if (source.kind !== 'rules' && (request.hookPath !== undefined || request.oif !== undefined)) {
+    throw new UsageError(
+      `\`--${request.oif === undefined ? 'hook-path' : 'oif'}\` is for rules without a cluster; in a cluster, routes decide`,
+    )
   }
-  if (source.kind === 'rules' && (request.lane === 'ebpf' || request.lane === 'both' || request.ebpfSource !== undefined)) {
-    throw new UsageError('loose rules have a netfilter lane only')
+  if (source.kind === 'rules' && source.objects.length === 0 && (request.lane ?? 'netfilter') !== 'netfilter') {
+    throw new UsageError('rules alone have a netfilter lane only; with `--objects`, an eBPF lane can be planned')
   }
   if (request.lane === 'netfilter' && request.ebpfSource !== undefined)
     throw new UsageError('`--ebpf-source` has no meaning with `--lane netfilter`')

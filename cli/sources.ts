@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { type Address, parseAddress } from '../core/net/address.ts'
+import { type Prefix, parsePrefix } from '../core/net/prefix.ts'
 import type { OptionGroup } from './command.ts'
 import { UsageError } from './errors.ts'
 import type { Options } from './options.ts'
@@ -18,7 +20,14 @@ export interface RuleFiles {
   readonly nft: readonly string[]
   readonly ipset: readonly string[]
   /** Addresses of the machine itself, as typed. */
-  readonly local: readonly string[]
+  readonly local: readonly LocalAddress[]
+  /** Manifests of the cluster it belongs to, for an eBPF lane beside the rules. */
+  readonly objects: readonly string[]
+}
+
+export interface LocalAddress {
+  readonly address: Address
+  readonly network?: Prefix
 }
 
 export const CLUSTER_OPTIONS: OptionGroup = {
@@ -53,32 +62,36 @@ export const RULE_OPTIONS: OptionGroup = {
     },
     { name: 'nft', takes: 'values', placeholder: 'FILE', help: 'Output of `nft list ruleset`, as text or JSON' },
     { name: 'ipset', takes: 'values', placeholder: 'FILE', help: 'Output of `ipset save`' },
-    { name: 'local', takes: 'values', placeholder: 'ADDR,…', help: 'Addresses of the machine itself' },
+    {
+      name: 'local',
+      takes: 'values',
+      placeholder: 'ADDR,…',
+      help: 'Addresses of the machine itself, with or without prefix length',
+    },
   ],
 }
 
 const LIVE = ['context', 'kubeconfig']
 const RULES = ['iptables-save', 'nft', 'ipset', 'local']
+const LOOSE = [...RULES, 'objects']
 
 /** Which facts a command line names. Throws UsageError when it names none, or kinds that don't go together. */
 export function factSource(options: Options): FactSource {
-  const kinds = [LIVE, ['bundle'], ['objects'], RULES].map((names) => options.given(names)).filter((names) => names.length > 0)
-  if (kinds.length === 0) {
+  const places = [LIVE, ['bundle'], LOOSE].map((names) => options.given(names)[0]).filter((name) => name !== undefined)
+  if (places.length === 0) {
     throw new UsageError(
       'no facts: name a live cluster (`--context`), a bundle (`--bundle`) or loose files (`--objects`, `--iptables-save`, `--nft`)',
     )
   }
-  if (kinds.length > 1) {
-    throw new UsageError(
-      `${kinds.map((names) => `\`--${names[0]}\``).join(' and ')} don't go together: facts come from one place`,
-    )
+  if (places.length > 1) {
+    throw new UsageError(`${places.map((name) => `\`--${name}\``).join(' and ')} don't go together: facts come from one place`)
   }
   const path = options.value('bundle')
   if (path !== undefined) return { kind: 'bundle', path }
-  if (options.flag('objects')) return { kind: 'objects', paths: options.values('objects') }
-  if (options.given(LIVE).length > 0)
+  if (options.given(LIVE).length > 0) {
     return { kind: 'live', context: options.value('context'), kubeconfig: options.values('kubeconfig') }
-  return ruleFiles(options)
+  }
+  return options.given(RULES).length > 0 ? ruleFiles(options) : { kind: 'objects', paths: options.values('objects') }
 }
 
 function ruleFiles(options: Options): RuleFiles {
@@ -89,9 +102,18 @@ function ruleFiles(options: Options): RuleFiles {
   const all = [...files.iptablesSave, ...files.nft, ...files.ipset]
   const twice = all.find((file, index) => all.indexOf(file) !== index)
   if (twice !== undefined) throw new UsageError(`\`${twice}\` is given twice`)
-  const local = options
-    .values('local')
-    .flatMap((value) => value.split(','))
-    .filter((value) => value !== '')
-  return { kind: 'rules', ...files, local }
+  const local = options.values('local').flatMap((value) => value.split(','))
+  return {
+    kind: 'rules',
+    ...files,
+    local: local.filter((text) => text !== '').map(localAddress),
+    objects: options.values('objects'),
+  }
+}
+
+function localAddress(text: string): LocalAddress {
+  const address = parseAddress(text.split('/', 1)[0] ?? '')
+  const network = parsePrefix(text)
+  if (address === undefined || network === undefined) throw new UsageError(`\`--local\`: \`${text}\` is not an address`)
+  return text.includes('/') ? { address, network } : { address }
 }

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { ClusterSession } from '../cluster/session.ts'
+import { type ClusterFacts, loadCluster } from '../core/facts/cluster.ts'
+import type { TraceAnswer } from '../core/path/answer.ts'
+import { involved } from '../core/path/involved.ts'
+import { PlaceError } from '../core/path/place.ts'
+import { trace } from '../core/path/trace.ts'
+import { CliError, EXIT } from './errors.ts'
+import { openManifests } from './files/manifests.ts'
+import { openBundlePath } from './files/openBundle.ts'
+import type { Io } from './io.ts'
+import { collectFacts, withSession } from './live.ts'
+import { answerLoose } from './loose.ts'
+import { sayProblems } from './problems.ts'
+import { proven } from './prove.ts'
+import type { TraceRequest } from './question.ts'
+import type { FactSource } from './sources.ts'
+
+/** Gets the facts, and the answer from them. What is missing is said on the way. */
+export async function answer(request: TraceRequest, source: FactSource, io: Io): Promise<TraceAnswer> {
+  switch (source.kind) {
+    case 'live':
+      return withSession(source, io, (session) => answerLive(request, session, io))
+    case 'bundle': {
+      const { files, header } = openBundlePath(source.path)
+      sayProblems(header?.problems.map(({ path, reason }) => `${path}: ${reason}`) ?? [], io)
+      return answerFrom(loadCluster(files), request, io)
+    }
+    case 'objects':
+      return answerFrom(loadCluster(openManifests(source.paths)), request, io)
+    case 'rules':
+      return answerLoose(request, source, io)
+  }
+}
+
+async function answerLive(request: TraceRequest, session: ClusterSession, io: Io): Promise<TraceAnswer> {
+  const { objects } = loadCluster((await session.collect({ nodes: [], signal: io.signal })).files)
+  const { nodes, pods } = involved(objects, request.from, request.to)
+  const { files } = await collectFacts(session, io, { ...(nodes.length === 0 ? {} : { nodes }), snapshot: { pods: [...pods] } })
+  const facts = loadCluster(files)
+  const predicted = answerFrom(facts, request, io)
+  return request.prove ? proven(predicted, request, facts, session, io) : predicted
+}
+
+function answerFrom(facts: ClusterFacts, request: TraceRequest, io: Io): TraceAnswer {
+  refuseUnreadSource(facts, request)
+  const { from, to, mark, ctState, iif, lane } = request
+  try {
+    return trace(facts, { from, to, mark, ctState, ...(iif === undefined ? {} : { iif }) }, { lanes: lane ?? 'both' })
+  } catch (error) {
+    if (error instanceof PlaceError) throw new CliError(EXIT.facts, `${facts.name}: ${error.message}`)
+    throw error
+  } finally {
+    // Rules and routes are read when the packet meets them: only now it is known what could not be.
+    sayProblems(problemsOf(facts), io)
+  }
+}
+
+function refuseUnreadSource({ name }: ClusterFacts, { ebpfSource }: TraceRequest): void {
+  if (ebpfSource !== 'cilium' && ebpfSource !== 'plumbline') return
+  const whose = ebpfSource === 'cilium' ? 'Cilium' : 'Plumbline'
+  const remedy = '`--ebpf-source planned` compiles the lane from the objects'
+  throw new CliError(EXIT.facts, `${name}: holds no eBPF maps of ${whose} that can be read; ${remedy}`)
+}
+
+function problemsOf(facts: ClusterFacts): readonly string[] {
+  const problems = [...facts.problems, ...[...facts.nodes.values()].flatMap((node) => node.problems)]
+  return problems.map(({ file, pointer, reason }) => `${file}${pointer === '' ? '' : `#${pointer}`}: ${reason}`)
+}
