@@ -83,7 +83,8 @@ func machine() map[string]string {
 	for _, line := range []string{
 		"nft list ruleset", "iptables-legacy-save", "ip rule", "ip -6 rule", "ip -br link", "ip route show table main",
 		"ip -6 route show table main", "ip netns list", "cat /sys/fs/cgroup/unified/cgroup.subtree_control",
-		"sysctl vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oops net.ipv4.ip_forward",
+		"sysctl vm.overcommit_memory vm.panic_on_oom kernel.panic kernel.panic_on_oops net.ipv4.ip_forward " +
+			"kernel.unprivileged_bpf_disabled kernel.timer_migration net.core.bpf_jit_enable",
 		"findmnt -rno TARGET", "ls /var/lib /var/log /run /etc",
 	} {
 		fields := strings.Fields(line)
@@ -96,17 +97,25 @@ func machine() map[string]string {
 // TestMachineIsUntouched compares the machine before and after a lab.
 func TestMachineIsUntouched(t *testing.T) {
 	needsLab(t)
-	must(t, "down")
-	before := machine()
-	must(t, "up", "--proxy=mixed", "--fresh")
-	must(t, "down")
-	if left, err := run(t, "verify-clean"); err != nil {
-		t.Errorf("left behind:\n%s", left)
+	proxies := []string{"mixed"}
+	if os.Getenv("PLUMBLINE_LAB_E2E") == "all" {
+		proxies = append(proxies, "cilium")
 	}
-	for command, output := range machine() {
-		if output != before[command] {
-			t.Errorf("the machine changed: %s\nbefore:\n%s\nafter:\n%s", command, before[command], output)
-		}
+	for _, proxy := range proxies {
+		t.Run(proxy, func(t *testing.T) {
+			must(t, "down")
+			before := machine()
+			must(t, "up", "--proxy="+proxy, "--fresh")
+			must(t, "down")
+			if left, err := run(t, "verify-clean"); err != nil {
+				t.Errorf("left behind:\n%s", left)
+			}
+			for command, output := range machine() {
+				if output != before[command] {
+					t.Errorf("the machine changed: %s\nbefore:\n%s\nafter:\n%s", command, before[command], output)
+				}
+			}
+		})
 	}
 }
 

@@ -74,9 +74,34 @@ type expectation struct {
 	pods                          int    // how many different pods answer
 	client                        string // the address they see, "" for any
 	fails                         string // how every connection fails
+	some                          string // how some connections fail
 }
 
-func expectations(clientIP, webIP, lonerGateway string) []expectation {
+// places are the addresses and numbers that differ from lab to lab.
+type places struct {
+	clientIP, lonerIP string
+	web               map[string][]string // the web pods' names, by node
+	webOnN2           string              // the address of one
+}
+
+func findPlaces(t *testing.T) places {
+	t.Helper()
+	found := places{
+		clientIP: get(t, "pod", "client-n1", "-o", "jsonpath={.status.podIP}"),
+		lonerIP:  get(t, "pod", "loner", "-o", "jsonpath={.status.podIP}"),
+		web:      map[string][]string{},
+	}
+	for _, node := range []string{"n1", "n2"} {
+		selected := []string{"pods", "-l", "app=web", "--field-selector", "spec.nodeName=" + node, "-o"}
+		found.web[node] = strings.Fields(get(t, append(selected, "jsonpath={.items[*].metadata.name}")...))
+		found.webOnN2 = get(t, append(selected, "jsonpath={.items[0].status.podIP}")...)
+	}
+	return found
+}
+
+// expectations are those of a lab with kube-proxy on both nodes.
+func expectations(at places) []expectation {
+	clientIP, webIP := at.clientIP, at.webOnN2
 	return []expectation{
 		{name: "ClusterIP", from: "client-n1", protocol: "tcp", address: "10.96.0.20:80", count: "40", pods: 3, client: clientIP},
 		{name: "ClusterIP from the other node", from: "client-n2", protocol: "tcp", address: "10.96.0.20:9000", count: "40", pods: 3},
@@ -99,7 +124,7 @@ func expectations(clientIP, webIP, lonerGateway string) []expectation {
 		{name: "no endpoints", from: "client-n1", protocol: "tcp", address: "10.96.0.40:80", count: "1", fails: "refused"},
 		{name: "host port", from: "outside", protocol: "tcp", address: "10.200.0.11:8081", count: "3", pods: 1},
 		{name: "pod in its node's network", from: "client-n1", protocol: "tcp", address: "10.96.0.50:80", count: "3", pods: 1},
-		{name: "a pod's own Service", from: "loner", protocol: "tcp", address: "10.96.0.51:80", count: "3", pods: 1, client: lonerGateway},
+		{name: "a pod's own Service", from: "loner", protocol: "tcp", address: "10.96.0.51:80", count: "3", pods: 1, client: "10.244.1.1"},
 		{name: "leaving the cluster", from: "client-n1", protocol: "tcp", address: "10.200.0.100:9000", count: "3", pods: 1, client: "10.200.0.11"},
 		{name: "house rule in iptables", from: "client-n1", protocol: "tcp", address: webIP + ":6666", count: "1", fails: "timeout"},
 		{name: "house rule in nftables", from: "client-n1", protocol: "tcp", address: webIP + ":7777", count: "1", fails: "timeout"},
@@ -112,15 +137,25 @@ func TestEveryKindOfService(t *testing.T) {
 	needsLab(t)
 	profiles := [][]string{{"--proxy=mixed"}}
 	if os.Getenv("PLUMBLINE_LAB_E2E") == "all" {
-		profiles = append(profiles, []string{"--proxy=iptables", "--iptables-backend=legacy"}, []string{"--proxy=nftables"})
+		profiles = append(profiles, []string{"--proxy=iptables", "--iptables-backend=legacy"}, []string{"--proxy=nftables"},
+			[]string{"--proxy=cilium"}, []string{"--proxy=half"})
 	}
 	for _, flags := range profiles {
 		t.Run(strings.Join(flags, " "), func(t *testing.T) {
 			bringUp(t, flags...)
-			clientIP := get(t, "pod", "client-n1", "-o", "jsonpath={.status.podIP}")
-			webOnN2 := get(t, "pods", "-l", "app=web", "--field-selector", "spec.nodeName=n2", "-o", "jsonpath={.items[0].status.podIP}")
-			for _, want := range expectations(clientIP, webOnN2, "10.244.1.1") {
+			at := findPlaces(t)
+			wanted := expectations(at)
+			switch flags[0] {
+			case "--proxy=cilium":
+				wanted = changed(t, wanted, withCilium(at))
+			case "--proxy=half":
+				wanted = changed(t, wanted, halfMigrated(at))
+			}
+			for _, want := range wanted {
 				t.Run(want.name, func(t *testing.T) { check(t, want) })
+			}
+			if cluster.HasCilium() {
+				checkCilium(t)
 			}
 		})
 	}
@@ -134,8 +169,12 @@ func check(t *testing.T, want expectation) {
 		}
 		return
 	}
-	if len(met.errors) > 0 || len(met.hosts) != want.pods {
-		t.Errorf("expected answers of %d pods, met %+v", want.pods, met)
+	failed := len(met.errors) > 0
+	if want.some != "" {
+		failed = len(met.errors) != 1 || met.errors[want.some] == 0
+	}
+	if failed || len(met.hosts) != want.pods {
+		t.Errorf("expected answers of %d pods, %q of others, met %+v", want.pods, want.some, met)
 	}
 	if want.client != "" && (len(met.clients) != 1 || met.clients[want.client] == 0) {
 		t.Errorf("expected to be seen as %s, met %+v", want.client, met)

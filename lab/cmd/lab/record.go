@@ -19,9 +19,11 @@ var profiles = map[string]cluster.Options{
 	"iptables-legacy": {Proxy: "iptables", Backend: "legacy"},
 	"nftables":        {Proxy: "nftables", Backend: "nft"},
 	"mixed":           {Proxy: "mixed", Backend: "nft"},
+	"cilium":          {Proxy: "cilium", Backend: "nft"},
+	"half":            {Proxy: "half", Backend: "nft"},
 }
 
-const allProfiles = "iptables,iptables-legacy,nftables,mixed"
+const allProfiles = "iptables,iptables-legacy,nftables,mixed,cilium,half"
 
 // recordCommand runs the project's own snapshot command against each profile.
 func recordCommand(arguments []string) error {

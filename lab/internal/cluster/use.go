@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 
 	"plumbline.dev/lab/internal/host"
 )
@@ -74,6 +75,20 @@ func LoadImage(archive string) error {
 	return each(current.Options.nodes(), func(n node) error { return n.loadImage(archive) })
 }
 
+// HasCilium tells whether the named node of the running lab has Cilium, or without a name, whether any has.
+func HasCilium(names ...string) bool {
+	current, err := readState()
+	if err != nil {
+		return false
+	}
+	for _, n := range current.Options.nodes() {
+		if n.cilium() && (len(names) == 0 || slices.Contains(names, n.name)) {
+			return true
+		}
+	}
+	return false
+}
+
 // Cilium returns the command line that runs Cilium's own diagnosis on a node.
 func Cilium(name string, arguments ...string) ([]string, error) {
 	current, err := readState()
@@ -94,7 +109,7 @@ func Hubble(arguments ...string) ([]string, error) {
 	if err != nil {
 		return nil, errNotUp
 	}
-	if !current.Options.Cilium() {
+	if !HasCilium() {
 		return nil, errors.New("no node runs Cilium (lab up --proxy=cilium)")
 	}
 	return append([]string{filepath.Join(current.Binaries.Cilium, "hubble"), "--server=" + Relay}, arguments...), nil

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"plumbline.dev/lab/internal/cluster"
@@ -50,7 +51,7 @@ func Raw(out string) error {
 		return err
 	}
 	for _, name := range names {
-		if _, err := onNode(name, "conntrack -F"); err != nil {
+		if err := forgetConnections(name); err != nil {
 			return err
 		}
 	}
@@ -62,16 +63,46 @@ func Raw(out string) error {
 			return fmt.Errorf("node %s: %w", name, err)
 		}
 	}
-	return rawObjects(filepath.Join(out, "objects"))
+	if !cluster.HasCilium() {
+		return rawObjects(filepath.Join(out, "objects"), kinds)
+	}
+	if err := rawObjects(filepath.Join(out, "objects"), slices.Concat(kinds, ciliumKinds)); err != nil {
+		return err
+	}
+	return rawFlows(filepath.Join(out, "hubble"))
+}
+
+func forgetConnections(name string) error {
+	if _, err := onNode(name, "conntrack -F"); err != nil {
+		return err
+	}
+	if !cluster.HasCilium(name) {
+		return nil
+	}
+	command, err := cluster.Cilium(name, "bpf", "ct", "flush", "global")
+	if err != nil {
+		return err
+	}
+	_, err = host.Run(command[0], command[1:]...)
+	return err
 }
 
 // makeTraffic asks Services from a pod on each node. Refusals and timeouts are answers too, so failures don't matter.
 func makeTraffic() error {
-	for _, pod := range []string{"client-n1", "client-n2"} {
-		for _, target := range []string{
-			"tcp 10.96.0.20:80 --count 6", "udp 10.96.0.20:9001 --count 3", "tcp 10.96.0.21:5432", "tcp 10.96.0.40:80",
-			"tcp 10.200.0.100:9000",
-		} {
+	err := dialFrom([]string{"client-n1", "client-n2"}, []string{
+		"tcp 10.96.0.20:80 --count 6", "udp 10.96.0.20:9001 --count 3", "tcp 10.96.0.21:5432", "tcp 10.96.0.40:80",
+		"tcp 10.200.0.100:9000",
+	})
+	if err != nil || !cluster.HasCilium() {
+		return err
+	}
+	return makeCiliumTraffic()
+}
+
+// dialFrom connects from pods of the namespace shop.
+func dialFrom(pods, targets []string) error {
+	for _, pod := range pods {
+		for _, target := range targets {
 			arguments := append([]string{"exec", "-n", "shop", pod, "--", "/app", "dial"}, strings.Fields(target)...)
 			command, err := cluster.Kubectl(arguments...)
 			if err != nil {
@@ -96,7 +127,10 @@ func rawNode(name, dir string) error {
 			return err
 		}
 	}
-	return nil
+	if !cluster.HasCilium(name) {
+		return nil
+	}
+	return rawCilium(name, dir)
 }
 
 // onNode runs a command in a node's namespaces.
@@ -108,7 +142,7 @@ func onNode(name, line string) (string, error) {
 	return host.Run(command[0], command[1:]...)
 }
 
-func rawObjects(dir string) error {
+func rawObjects(dir string, kinds []string) error {
 	if err := fresh(dir); err != nil {
 		return err
 	}
