@@ -86,7 +86,11 @@ func collect(agent string) ([]archive.File, error) {
 		return nil, err
 	}
 	for _, extension := range extensions {
-		files = append(files, archive.File{Path: extension, From: extension, Mode: 0o644})
+		file, err := linkOrFile(extension)
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, file)
 	}
 	libraries, err := libraries(append(binaries, extensions...))
 	if err != nil {
@@ -101,6 +105,23 @@ func collect(agent string) ([]archive.File, error) {
 		return nil, fmt.Errorf("%s is needed (Debian package netbase): %w", protocols, err)
 	}
 	return append(files, archive.File{Path: protocols, From: protocols, Mode: 0o644}), nil
+}
+
+// linkOrFile keeps links as they are: one extension serves several names, and tools behave otherwise when each name is a
+// copy that registers all of them again.
+func linkOrFile(path string) (archive.File, error) {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return archive.File{}, err
+	}
+	if info.Mode()&os.ModeSymlink == 0 {
+		return archive.File{Path: path, From: path, Mode: 0o644}, nil
+	}
+	target, err := os.Readlink(path)
+	if err == nil && filepath.Base(target) != target {
+		err = fmt.Errorf("%s leads out of its folder, to %s", path, target)
+	}
+	return archive.File{Path: path, Link: target}, err
 }
 
 // xtablesExtensions are loaded by name when a rule uses them. Those of arptables and ebtables are left out.
