@@ -54,8 +54,6 @@ export interface HookEnvironment {
   deviceAddress(device: string | undefined, family: Family): Address | undefined
   /** Whether a socket would take it, for `socket` matches; undefined: can't be told. */
   hasSocket(flight: Flight): boolean | undefined
-  /** Device a packet made here leaves by, once OUTPUT's rules have changed it (ip_route_me_harder). Undefined: it keeps its own. */
-  outputDevice?(flight: Flight): string | undefined
   /** Range ephemeral source ports come from, inclusive. */
   readonly localPortRange: readonly [number, number]
   /** Existing entry for a tuple in a zone, either direction. */

@@ -41,7 +41,7 @@ function afterOutput(world: World, before: Traveller, branch: Passed, first: Rou
   })
 }
 
-/** ip_route_me_harder: rules on OUTPUT changed what routing looks at. */
+/** ip_route_me_harder: rules on OUTPUT changed what routing looks at. The rest of OUTPUT still sees the first route's device. */
 function needsNewRoute(before: Flight, after: Flight): boolean {
   return (
     before.mark !== after.mark ||

@@ -3,7 +3,7 @@
 import { type Netns, SCOPE } from '../facts/netns.ts'
 import type { TupleFact } from '../facts/node.ts'
 import { type Address, type Family, formatAddress, parseAddress } from '../net/address.ts'
-import type { Flight, Tuple } from '../net/packet.ts'
+import type { Tuple } from '../net/packet.ts'
 import type { AddressType, ExistingConnection, HookEnvironment } from '../netfilter/traversal.ts'
 import { fibLookup, tableLookup } from './lookup.ts'
 import { addressFlow, routeOutput } from './output.ts'
@@ -86,13 +86,6 @@ export class NetnsEnvironment implements HookEnvironment {
   /** Sockets are not among the facts. */
   hasSocket(): undefined {
     return undefined
-  }
-
-  outputDevice({ packet, mark }: Flight): string | undefined {
-    const { protocol, src, sport, dport, dscp } = packet
-    const flow = { ...addressFlow(packet.dst), src, mark, tos: (dscp ?? 0) << 2, protocol, sport, dport, uid: undefined }
-    const [decision] = routeOutput(this.#netns, flow, { anySource: true })
-    return decision?.kind === 'routed' ? decision.oif : undefined
   }
 
   connection(tuple: Tuple, zone: number): ExistingConnection | undefined {

@@ -65,7 +65,7 @@ export function runHook(start: Branch, stages: readonly Stage[], context: HookCo
   let branches: readonly Branch[] = [start]
   for (const stage of stages) {
     branches = joined(
-      branches.flatMap((branch) => runStage(branch, stage, context, ended).map((left) => rerouted(branch, left, stage, context))),
+      branches.flatMap((branch) => runStage(branch, stage, context, ended)),
       context,
     )
     if (branches.length === 0) break
@@ -76,16 +76,6 @@ export function runHook(start: Branch, stages: readonly Stage[], context: HookCo
 
 function joined(branches: readonly Branch[], context: HookContext): readonly Branch[] {
   return context.merging ? mergeBranches(branches) : branches
-}
-
-/** ip_route_me_harder: later chains of OUTPUT see the device of the changed packet. Only nat and route chains ask again. */
-function rerouted(before: Branch, after: Branch, stage: Stage, { hook, environment }: HookContext): Branch {
-  const asks = stage.kind === 'nat' || (stage.kind === 'chain' && stage.placed.base.type === 'route')
-  if (hook !== 'output' || !asks || before.flight === after.flight) return after
-  const [was, is] = [before.flight, after.flight]
-  if (was.mark === is.mark && was.packet.dst === is.packet.dst && was.packet.src === is.packet.src) return after
-  const oif = environment.outputDevice?.(is) ?? is.oif
-  return oif === is.oif ? after : { ...after, flight: { ...is, oif } }
 }
 
 /** Branches that go on to the next stage; the others are added to `ended`. */
