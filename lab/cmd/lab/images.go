@@ -10,8 +10,8 @@ import (
 	"strconv"
 	"strings"
 
+	"plumbline.dev/image/archive"
 	"plumbline.dev/lab/internal/cluster"
-	"plumbline.dev/lab/internal/image"
 )
 
 func imageLoadCommand(arguments []string) error {
@@ -44,7 +44,7 @@ func imagePackCommand(arguments []string) error {
 	if err := flags.Parse(arguments); err != nil || *out == "" || len(tags) == 0 {
 		return errUsage
 	}
-	contents := image.Image{Tags: tags, Entrypoint: entrypoint, Env: env, User: *user}
+	contents := archive.Image{Tags: tags, Entrypoint: entrypoint, Env: env, User: *user}
 	for _, argument := range flags.Args() {
 		file, err := parseFile(argument)
 		if err != nil {
@@ -56,13 +56,13 @@ func imagePackCommand(arguments []string) error {
 }
 
 // writeArchive writes beside the final name first: a half-written archive must not be taken for a whole one.
-func writeArchive(path string, contents image.Image) error {
+func writeArchive(path string, contents archive.Image) error {
 	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return err
 	}
 	defer os.Remove(file.Name())
-	if err := image.Write(file, contents); err != nil {
+	if err := archive.Write(file, contents); err != nil {
 		file.Close()
 		return err
 	}
@@ -73,19 +73,19 @@ func writeArchive(path string, contents image.Image) error {
 }
 
 // parseFile reads PATH=FILE, PATH=FILE:MODE (octal) or PATH->TARGET.
-func parseFile(argument string) (image.File, error) {
+func parseFile(argument string) (archive.File, error) {
 	if path, target, ok := strings.Cut(argument, "->"); ok {
-		return image.File{Path: path, Link: target}, nil
+		return archive.File{Path: path, Link: target}, nil
 	}
 	path, from, ok := strings.Cut(argument, "=")
 	if !ok {
-		return image.File{}, fmt.Errorf("%q is neither PATH=FILE nor PATH->TARGET", argument)
+		return archive.File{}, fmt.Errorf("%q is neither PATH=FILE nor PATH->TARGET", argument)
 	}
-	file := image.File{Path: path, From: from}
+	file := archive.File{Path: path, From: from}
 	if name, digits, ok := strings.Cut(from, ":"); ok {
 		mode, err := strconv.ParseInt(digits, 8, 32)
 		if err != nil {
-			return image.File{}, fmt.Errorf("%q: mode is not octal", argument)
+			return archive.File{}, fmt.Errorf("%q: mode is not octal", argument)
 		}
 		file.From, file.Mode = name, mode
 	}

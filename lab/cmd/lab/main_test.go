@@ -8,11 +8,11 @@ import (
 	"strings"
 	"testing"
 
-	"plumbline.dev/lab/internal/image"
+	"plumbline.dev/image/archive"
 )
 
 func TestParseFile(t *testing.T) {
-	for argument, want := range map[string]image.File{
+	for argument, want := range map[string]archive.File{
 		"/agent=bin/agent":      {Path: "/agent", From: "bin/agent"},
 		"/etc/x=conf/x:0440":    {Path: "/etc/x", From: "conf/x", Mode: 0o440},
 		"/sbin/iptables->multi": {Path: "/sbin/iptables", Link: "multi"},

@@ -10,8 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"plumbline.dev/image/archive"
 	"plumbline.dev/lab/internal/host"
-	"plumbline.dev/lab/internal/image"
 )
 
 // Up brings a lab up from nothing: two ready nodes, the given workloads ready, Services answering on both nodes. What
@@ -68,8 +68,8 @@ func writeAppImage(app string) error {
 		return err
 	}
 	defer file.Close()
-	err = image.Write(file, image.Image{
-		Tags: []string{appImage, pauseTag}, Files: []image.File{{Path: "/app", From: app}},
+	err = archive.Write(file, archive.Image{
+		Tags: []string{appImage, pauseTag}, Files: []archive.File{{Path: "/app", From: app}},
 		Entrypoint: []string{"/app"}, Cmd: []string{"pause"}, Env: []string{"PATH=/"},
 	})
 	if err != nil {
