@@ -63,19 +63,27 @@ export function knownKey(value: Value): Scalar | readonly Scalar[] | undefined {
   return value.parts.every(isScalar) ? value.parts : undefined
 }
 
-/** How many of the equally likely values each element holds. */
+/** How many of the equally likely values each element holds; the catch-all has those that are left. */
 function uniformHits(value: Extract<Value, { kind: 'uniform' }>, index: ElementIndex<SetElement>): Hit[] {
   const hits: Hit[] = []
-  let left = 1
+  let left = value.modulus
+  let fallback: SetElement | undefined
   for (const { key, item } of index.entries) {
+    if (key.kind === 'any') {
+      fallback ??= item
+      continue
+    }
     const values = overlap(value, numericSpan(key))
     if (values.count === 0) continue
-    const probability = values.count / value.modulus
-    left -= probability
-    hits.push({ element: item, probability, key: value.key, values: values.list })
+    left -= values.count
+    hits.push({ element: item, probability: values.count / value.modulus, key: value.key, values: values.list })
   }
-  if (left > 1e-9) hits.push({ element: undefined, probability: left, key: undefined, values: [] })
-  return hits
+  if (left <= 0) return hits
+  const probability = left / value.modulus
+  if (fallback === undefined || left > MAX_LIST) return [...hits, { element: fallback, probability, key: undefined, values: [] }]
+  const taken = new Set(hits.flatMap((hit) => hit.values))
+  const { list } = overlap(value, [value.offset, value.offset + value.modulus - 1])
+  return [...hits, { element: fallback, probability, key: value.key, values: list.filter((number) => !taken.has(number)) }]
 }
 
 /** Lists longer than this are counted, not kept. */

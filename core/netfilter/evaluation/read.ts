@@ -2,11 +2,11 @@
 
 import type { Address } from '../../net/address.ts'
 import { type Connection, type Flight, IPPROTO, type Packet, type Tuple } from '../../net/packet.ts'
-import { CT_STATE, CT_STATUS, type CtKey, type Expression, type MetaKey, type PayloadSelector } from '../statement.ts'
+import { CT_STATE, CT_STATUS, type Expression, type MetaKey, type PayloadSelector } from '../statement.ts'
 import type { TableContext } from './context.ts'
 import { computeBinary } from './arithmetic.ts'
 import { readMap } from './maps.ts'
-import { ABSENT, elementValue, unknown, type Value } from './value.ts'
+import { ABSENT, elementValue, isScalar, unknown, type Value } from './value.ts'
 
 /** Reads what an expression yields for a packet. */
 export function readExpression(expression: Expression, flight: Flight, context: TableContext): Value {
@@ -18,7 +18,7 @@ export function readExpression(expression: Expression, flight: Flight, context: 
     case 'meta':
       return readMeta(expression.key, flight, context)
     case 'ct':
-      return readCt(expression.key, expression.direction, flight)
+      return readCt(expression, flight)
     case 'binary':
       return computeBinary(expression, (part) => readExpression(part, flight, context))
     case 'concat':
@@ -30,6 +30,7 @@ export function readExpression(expression: Expression, flight: Flight, context: 
     case 'numgen':
       return { kind: 'uniform', offset: expression.offset, modulus: expression.modulus, key: undefined }
     case 'hash':
+      if (expression.of.some((part) => isAbsent(readExpression(part, flight, context)))) return ABSENT
       return { kind: 'uniform', offset: expression.offset, modulus: expression.modulus, key: stableKey(expression) }
     case 'exthdr':
       return readExtensionHeader(expression)
@@ -48,6 +49,10 @@ export function readExpression(expression: Expression, flight: Flight, context: 
     case 'unknown':
       return unknown(`expression "${expression.text}"`)
   }
+}
+
+function isAbsent(value: Value): boolean {
+  return !isScalar(value) && value.kind === 'absent'
 }
 
 /** Text that is the same for equal conditions; bigints have no JSON form. */
@@ -76,7 +81,7 @@ function readPayload(selector: Extract<PayloadSelector, { kind: 'payload' }>, fl
       if (packet.protocol !== IPPROTO[selector.protocol]) return ABSENT
       return readTransport(selector.field, packet, context)
     case 'th':
-      return hasPorts(packet.protocol) ? readTransport(selector.field, packet, context) : ABSENT
+      return hasPorts(packet.protocol) ? readTransport(selector.field, packet, context) : readPortBytes(selector.field, packet)
     case 'icmp':
     case 'icmpv6':
       return packet.protocol === IPPROTO[selector.protocol] ? readIcmp(selector.field, packet) : ABSENT
@@ -129,6 +134,13 @@ function readTransport(field: string, packet: Packet, context: TableContext): Va
       return packet.tcpFlags ?? unknown('TCP flags of the packet')
   }
   return unknown(`transport header field ${field} of the packet`)
+}
+
+/** `th` asks for no protocol: of a packet without ports it reads what stands there, for ICMP type and code, then the checksum. */
+function readPortBytes(field: string, packet: Packet): Value {
+  const { icmp } = packet
+  if (field === 'sport' && icmp !== undefined) return icmp.type * 256 + icmp.code
+  return unknown(`first bytes of the packet's transport header, which has no ports`)
 }
 
 function readIcmp(field: string, packet: Packet): Value {
@@ -228,11 +240,12 @@ export function stateOf(flight: Flight): keyof typeof CT_STATE {
 
 const CT_DONE = { srcNatDone: 128, dstNatDone: 256 }
 
-function readCt(key: CtKey, direction: 'original' | 'reply' | undefined, flight: Flight): Value {
+function readCt({ key, direction, family }: Extract<Expression, { kind: 'ct' }>, flight: Flight): Value {
   if (key === 'state') return CT_STATE[stateOf(flight)]
   const connection = entryOf(flight)
   if (!connection) return ABSENT
   const tuple = (direction ?? connection.direction) === 'original' ? connection.original : connection.reply
+  if (family !== undefined && tuple.src.family !== family) return ABSENT
   switch (key) {
     case 'direction':
       return connection.direction === 'original' ? 0 : 1
@@ -277,7 +290,7 @@ function statusBits(connection: Connection): number {
   )
 }
 
-/** net/ipv4/netfilter/nft_fib_ipv4.c. No route is the empty device name. */
+/** net/ipv4/netfilter/nft_fib_ipv4.c. No route is the empty device name, and so is a route to an address of the node's own. */
 function readFib(expression: Extract<Expression, { kind: 'fib' }>, flight: Flight, context: TableContext): Value {
   const { packet } = flight
   const source = expression.selectors.includes('saddr')
@@ -289,13 +302,14 @@ function readFib(expression: Extract<Expression, { kind: 'fib' }>, flight: Fligh
       : undefined
   const what = `fib ${expression.selectors.join(' . ')} ${expression.result}`
   if (expression.result === 'type') return context.environment.addressType(address, onDevice) ?? unknown(what)
-  if (context.hook === 'prerouting' && flight.iif === 'lo') return 'lo'
+  // nft_fib_can_skip: what came over loopback came the right way.
+  if ((context.hook === 'prerouting' || context.hook === 'input') && flight.iif === 'lo') return 'lo'
   const route = context.environment.routeTo(address, {
     mark: expression.selectors.includes('mark') ? flight.mark : 0,
     ...(onDevice !== undefined && { iif: onDevice }),
   })
   if (!route) return unknown(what)
-  if (route.type !== 'unicast' && route.type !== 'local') return ''
+  if (route.type !== 'unicast' && route.type !== 'broadcast' && route.type !== 'multicast') return ''
   return onDevice !== undefined && route.oif !== onDevice ? '' : route.oif
 }
 
