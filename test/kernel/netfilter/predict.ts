@@ -87,7 +87,7 @@ class Walk {
       const [route] = routeInput(this.#netns, { ...flow(flight), src: flight.packet.src, iif: flight.iif })
       if (route?.kind !== 'routed') return [end(after, 'unrouted', route?.text)]
       if (route.type === 'local' || route.type === 'broadcast') return this.#input(after)
-      return this.#forward({ ...after, flight: { ...flight, oif: route.oif } })
+      return this.#forward({ ...after, flight: { ...aged(flight), oif: route.oif } })
     })
   }
 
@@ -163,6 +163,12 @@ function flow({ packet, mark, socket }: Flight): Flow {
     dport: packet.dport,
     uid: socket?.uid,
   }
+}
+
+/** ip_forward and ip6_forward count the hop before the forward hook. */
+function aged(flight: Flight): Flight {
+  const { packet } = flight
+  return { ...flight, packet: { ...packet, ttl: packet.ttl === undefined ? undefined : packet.ttl - 1 } }
 }
 
 export function flightOf(packet: Packet, iif: string | undefined, socket?: { uid: number; gid: number }): Flight {
