@@ -56,6 +56,20 @@ test('programs at a device stand before the hooks on the way in, after them on t
   ])
 })
 
+test('lanes that share no place still read in the order of the kernel', () => {
+  const netfilter = way('a/host link', 'a/host nat/PREROUTING', 'a/host route', 'a/host nat/POSTROUTING')
+  const ebpf = way('a/host policy-egress', 'a/host tc', 'a/host policy-ingress')
+  assert.deepEqual(table(netfilter, ebpf), [
+    'a/host link 1 gap',
+    'a/host policy-egress gap 1',
+    'a/host tc gap 1',
+    'a/host nat/PREROUTING 1 gap',
+    'a/host route 1 gap',
+    'a/host nat/POSTROUTING 1 gap',
+    'a/host policy-ingress ended 1',
+  ])
+})
+
 test('a lane that was dropped is not past the rest, it never comes there', () => {
   const netfilter = way('a/host filter/FORWARD')
   const ebpf = way('a/host filter/FORWARD', 'b/host route')

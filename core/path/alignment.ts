@@ -113,8 +113,8 @@ function mergeVisit([known, own]: Pair<Merged, OwnVisit>, lane: number): Merged 
 }
 
 /**
- * Between two shared places the order is open. Programs at a device run before netfilter's hooks on the way in and after them
- * on the way out; the routing decision tells which.
+ * Between two shared places the order is open. Programs at a device run once it has taken the packet, before netfilter's hooks
+ * on the way in and after them on the way out. The routing decision tells which, and so does the policy of who receives it.
  */
 function inReadingOrder(pairs: readonly Pair<MergedRow, Run>[]): readonly Pair<MergedRow, Run>[] {
   const ordered: Pair<MergedRow, Run>[] = []
@@ -123,7 +123,10 @@ function inReadingOrder(pairs: readonly Pair<MergedRow, Run>[]): readonly Pair<M
   const flush = () => {
     const netfilter = between.filter(([row]) => row !== undefined)
     const ebpf = between.filter(([row]) => row === undefined)
-    ordered.push(...(routed ? [...netfilter, ...ebpf] : [...ebpf, ...netfilter]))
+    const taken = routed || netfilter[0]?.[0]?.hook !== 'link' ? 0 : 1
+    const leaving = ebpf.findIndex(([, run]) => run?.hook === 'policy-ingress')
+    const early = routed ? 0 : leaving < 0 ? ebpf.length : leaving
+    ordered.push(...netfilter.slice(0, taken), ...ebpf.slice(0, early), ...netfilter.slice(taken), ...ebpf.slice(early))
     between = []
   }
   for (const pair of pairs) {

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Lane, Outcome, Step, TraceAnswer } from './answer.ts'
-import { bypassedByOwner, bypassedText, endPod, endpointText, failures, headline } from './headline.ts'
+import { bypassedByOwner, bypassedText, endPod, endpointText, failures, headline, lostReplies } from './headline.ts'
 
 test('the same backends in both lanes', () => {
   const outcomes = ['10.0.0.1', '10.0.0.2', '10.0.0.3'].map((ip) =>
@@ -40,6 +40,18 @@ test('a lane that does both says how often', () => {
     mood: 'mixed',
     text: 'Netfilter delivers ⅔ of the time, rejects ⅓ of the time.',
   })
+})
+
+test('arriving is not enough when the answers are lost', () => {
+  const lost = outcome({ replyLost: true, reply: 'answered from 10.0.0.9, which was never asked' })
+  assert.deepEqual(headline(answer([lost], [outcome({})])), {
+    mood: 'mixed',
+    text: 'Netfilter delivers to 10.244.1.7:5432, but the answers are lost; eBPF delivers to 10.244.1.7:5432.',
+  })
+  assert.deepEqual(
+    lostReplies(answer([lost, lost], [outcome({})])).map(({ lane, text }) => [lane.lane, text]),
+    [['netfilter', 'answered from 10.0.0.9, which was never asked']],
+  )
 })
 
 test('missing facts are no verdict', () => {

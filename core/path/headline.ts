@@ -88,6 +88,21 @@ export function isUnknownOwner(owner: string): boolean {
   return owner === 'unknown' || owner === ''
 }
 
+export interface LostReply {
+  readonly lane: Lane
+  readonly text: string
+}
+
+/** Each distinct way in which answers fail to reach the sender. */
+export function lostReplies(answer: TraceAnswer): readonly LostReply[] {
+  return answer.lanes.flatMap((lane) => {
+    const lost = lane.outcomes
+      .filter(({ replyLost }) => replyLost)
+      .map(({ reply }) => reply ?? 'the sender does not recognise the answer')
+    return [...new Set(lost)].map((text) => ({ lane, text }))
+  })
+}
+
 /** "14 netfilter rules are bypassed, 2 of unknown owner"; null when there are none. */
 export function bypassedText(difference: Difference): string | null {
   const all = difference.bypassedRules.length
@@ -100,7 +115,7 @@ export function bypassedText(difference: Difference): string | null {
 
 function moodOf(outcomes: readonly Outcome[]): Headline['mood'] {
   if (outcomes.length === 0) return 'unknown'
-  if (outcomes.every((outcome) => isGood(outcome.verdict))) return 'good'
+  if (outcomes.every((outcome) => isGood(outcome.verdict))) return outcomes.some(({ replyLost }) => replyLost) ? 'mixed' : 'good'
   if (outcomes.every((outcome) => isBad(outcome.verdict))) return 'bad'
   return outcomes.some((outcome) => outcome.verdict === 'unknown' || outcome.probability === null) ? 'unknown' : 'mixed'
 }
@@ -139,7 +154,7 @@ function predicate(lane: Lane, verbs: Verbs, same = ''): string {
   const parts = byVerdict(lane.outcomes)
   const [only] = parts
   if (only === undefined) return 'has no answer'
-  if (parts.length === 1) return phrase(only, verbs, same, missingFacts(lane))
+  if (parts.length === 1) return `${phrase(only, verbs, same, missingFacts(lane))}${lostAnswers(only.outcomes)}`
   // With a fact missing nobody can tell how often, only what is possible.
   if (parts.some((part) => probabilityOf(part) === null)) {
     return `${parts.map(({ verdict }) => verbs[verdict]).join(' or ')}${missingFacts(lane)}`
@@ -160,6 +175,12 @@ function byVerdict(outcomes: readonly Outcome[]): readonly Part[] {
 
 function probabilityOf({ outcomes }: Part): number | null {
   return outcomes.map((outcome) => outcome.probability).reduce(add, 0)
+}
+
+/** A connection whose answers are lost never comes about, however well its packets arrive. */
+function lostAnswers(outcomes: readonly Outcome[]): string {
+  const lost = outcomes.filter(({ replyLost }) => replyLost).length
+  return lost === 0 ? '' : lost === outcomes.length ? ', but the answers are lost' : ', but some answers are lost'
 }
 
 function missingFacts(lane: Lane): string {

@@ -92,7 +92,8 @@ export class LanesTable extends LightElement {
 
   protected override render(): TemplateResult {
     const visits = alignLanes(this.lanes.map((_, lane) => this.#outcome(lane)?.steps ?? null))
-    const items = layOut(visits, (visit, row) => this.#parts(visit, row.hook))
+    const parting = this.#partingRow(visits)
+    const items = layOut(visits, (_, row) => row === parting)
     return html`
       <svg class="connectors" aria-hidden="true"></svg>
       <table role="grid" aria-label="The packet’s way, place by place" @keydown=${this.#onKey} @focusin=${this.#onFocus}>
@@ -109,7 +110,7 @@ export class LanesTable extends LightElement {
                 ${visitTitle(visit.node, visit.netns)}
               </th>
             </tr>
-            ${visit.items.map((item) => this.#item(visit, item))}
+            ${visit.items.map((item) => this.#item(visit, item, parting))}
           </tbody>`,
         )}
         <tfoot role="rowgroup">${this.#endRow()}</tfoot>
@@ -128,8 +129,13 @@ export class LanesTable extends LightElement {
     return own === undefined ? '' : laneTitle(own)
   }
 
-  #parts(visit: { readonly node: string }, hook: string): boolean {
-    return this.difference?.at?.node === visit.node && this.difference.at.hook === hook
+  /** The first row of the place where the lanes part. */
+  #partingRow(visits: readonly Visit[]): Row | undefined {
+    const at = this.difference?.at
+    return visits
+      .filter(({ node }) => node === at?.node)
+      .flatMap(({ rows }) => rows)
+      .find(({ hook }) => hook === at?.hook)
   }
 
   #laneHeader(lane: Lane, index: number): TemplateResult {
@@ -138,8 +144,8 @@ export class LanesTable extends LightElement {
     </th>`
   }
 
-  #item(visit: Pick<Visit, 'node' | 'netns'>, item: Item): TemplateResult | readonly TemplateResult[] {
-    if (item.kind === 'row') return this.#row(visit, item.id, item.row)
+  #item(visit: Pick<Visit, 'node'>, item: Item, parting: Row | undefined): TemplateResult | readonly TemplateResult[] {
+    if (item.kind === 'row') return this.#row(visit, item.id, item.row, item.row === parting)
     const open = this.open.includes(item.id)
     const rows = item.rows.map(({ row }) => row)
     const names = rows.map(({ hook }) => hook).join(', ')
@@ -147,14 +153,14 @@ export class LanesTable extends LightElement {
       <th role="rowheader" scope="row" class="place">
         <span class="fold-count">${rows.length} places</span> <span class="fold-names">${foreign(names)}</span>
       </th>
-      ${this.lanes.map((_, lane) => this.#foldCell(item.id, rows, lane, open))}
+      ${this.lanes.map((_, lane) => this.#foldCell(visit, item.id, rows, lane, open))}
     </tr>`
-    return open ? [fold, ...item.rows.map(({ id, row }) => this.#row(visit, id, row))] : [fold]
+    return open ? [fold, ...item.rows.map(({ id, row }) => this.#row(visit, id, row, false))] : [fold]
   }
 
-  #foldCell(id: string, rows: readonly Row[], lane: number, open: boolean): TemplateResult {
+  #foldCell(visit: Pick<Visit, 'node'>, id: string, rows: readonly Row[], lane: number, open: boolean): TemplateResult {
     const { steps, absent } = laneSummary(rows, lane)
-    if (steps === 0) return this.#emptyCell(`${id}:${lane}`, id, lane, absent, nothing)
+    if (steps === 0) return this.#emptyCell(`${id}:${lane}`, id, lane, absent, this.#bypassedNote(visit.node, rows, lane))
     const count = steps === 1 ? '1 step decided nothing' : `${steps} steps decided nothing`
     return html`<td role="gridcell" class="cell lane-${lane}" data-title=${this.#title(lane)}>
       ${this.#foldButton(`${id}:${lane}`, id, id, lane, open, count)}
@@ -177,8 +183,7 @@ export class LanesTable extends LightElement {
     </button>`
   }
 
-  #row(visit: Pick<Visit, 'node' | 'netns'>, id: string, row: Row): TemplateResult {
-    const parts = this.#parts(visit, row.hook)
+  #row(visit: Pick<Visit, 'node'>, id: string, row: Row, parts: boolean): TemplateResult {
     return html`<tr role="row" class=${parts ? 'parts' : ''} data-node=${visit.node} data-hook=${row.hook}>
       <th role="rowheader" scope="row" class="place">
         ${foreign(row.hook)}${parts ? html`<span class="parts-mark">≠ lanes part here</span>` : nothing}
@@ -189,7 +194,7 @@ export class LanesTable extends LightElement {
 
   #cell(visit: Pick<Visit, 'node'>, rowId: string, hook: string, cell: Cell, lane: number): TemplateResult {
     if (cell.kind !== 'steps') {
-      return this.#emptyCell(`${rowId}:${lane}`, rowId, lane, cell.kind, this.#bypassedNote(visit.node, hook, lane))
+      return this.#emptyCell(`${rowId}:${lane}`, rowId, lane, cell.kind, this.#bypassedNote(visit.node, [{ hook }], lane))
     }
     return html`<td role="gridcell" class="cell lane-${lane}" data-title=${this.#title(lane)}>
       ${cellItems(cell.steps, cell.first).map((item) => {
@@ -204,7 +209,9 @@ export class LanesTable extends LightElement {
 
   #emptyCell(stop: string, row: string, lane: number, absent: 'gap' | 'ended', note: unknown): TemplateResult {
     const bypassed = absent === 'gap' && this.lanes[lane]?.lane === 'ebpf'
-    const words = absent === 'ended' ? 'never comes here' : bypassed ? 'bypassed' : 'not on this way'
+    const arrived = isGood(this.#outcome(lane)?.verdict ?? 'unknown')
+    const ended = arrived ? 'arrived already' : 'never comes here'
+    const words = absent === 'ended' ? ended : bypassed ? 'bypassed' : 'not on this way'
     return html`<td
       role="gridcell"
       class="cell empty ${absent} lane-${lane}"
@@ -219,9 +226,9 @@ export class LanesTable extends LightElement {
     </td>`
   }
 
-  #bypassedNote(node: string, hook: string, lane: number): unknown {
-    const { rules, unknown } =
-      this.lanes[lane]?.lane === 'ebpf' ? bypassedAt(this.difference, node, hook) : { rules: 0, unknown: 0 }
+  #bypassedNote(node: string, places: readonly { readonly hook: string }[], lane: number): unknown {
+    if (this.lanes[lane]?.lane !== 'ebpf') return nothing
+    const { rules, unknown } = bypassedAt(this.difference, node, new Set(places.map(({ hook }) => hook)))
     if (rules === 0) return nothing
     const count = rules === 1 ? '1 rule' : `${rules} rules`
     if (unknown === 0) return html` <span class="count">(${count})</span>`
@@ -328,7 +335,11 @@ function ending(outcome: Outcome, lane: number): TemplateResult {
         ${code(endpointText(outcome.source))} <span aria-hidden="true">→</span>${spoken(' to')} ${code(endpointText(outcome.destination))}
       </span>
       ${outcome.masquerade ? html`<span class="note">${icon('info')} the sender’s address is hidden behind the node’s</span>` : nothing}
-      ${outcome.reply === undefined ? nothing : html`<span class="note">${foreign(outcome.reply)}</span>`}</span
+      ${
+        outcome.reply === undefined
+          ? nothing
+          : html`<span class="note">${outcome.replyLost ? icon('warning', { tone: 'warned' }) : nothing} ${foreign(outcome.reply)}</span>`
+      }</span
     >`
 }
 

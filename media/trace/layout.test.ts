@@ -78,7 +78,8 @@ test('bypassed rules are counted at their place', () => {
   }
   const bypassedRules = [rule('nat', 'kube-proxy'), rule('nat', 'unknown'), rule('filter', 'kubelet')]
   const difference = { kind: 'path', at: null, text: '', bypassedRules } as const
-  assert.deepEqual(bypassedAt(difference, 'a', 'nat'), { rules: 2, unknown: 1 })
-  assert.deepEqual(bypassedAt(difference, 'b', 'nat'), { rules: 0, unknown: 0 })
-  assert.deepEqual(bypassedAt(null, 'a', 'nat'), { rules: 0, unknown: 0 })
+  assert.deepEqual(bypassedAt(difference, 'a', new Set(['nat'])), { rules: 2, unknown: 1 })
+  assert.deepEqual(bypassedAt(difference, 'a', new Set(['nat', 'filter'])), { rules: 3, unknown: 1 })
+  assert.deepEqual(bypassedAt(difference, 'b', new Set(['nat'])), { rules: 0, unknown: 0 })
+  assert.deepEqual(bypassedAt(null, 'a', new Set(['nat'])), { rules: 0, unknown: 0 })
 })

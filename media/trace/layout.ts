@@ -76,12 +76,12 @@ export function laneSummary(rows: readonly Row[], lane: number): { readonly step
   return { steps, absent }
 }
 
-/** Bypassed rules of one place, and how many of them nobody owns. */
+/** Bypassed rules at some hooks of a node, and how many of them nobody owns. */
 export function bypassedAt(
   difference: Difference | null,
   node: string,
-  hook: string,
+  hooks: ReadonlySet<string>,
 ): { readonly rules: number; readonly unknown: number } {
-  const here = (difference?.bypassedRules ?? []).filter((rule: BypassedRule) => rule.node === node && rule.hook === hook)
+  const here = (difference?.bypassedRules ?? []).filter((rule: BypassedRule) => rule.node === node && hooks.has(rule.hook))
   return { rules: here.length, unknown: here.filter((rule) => isUnknownOwner(rule.owner)).length }
 }

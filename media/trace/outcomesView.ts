@@ -51,11 +51,20 @@ function phraseView({ lane, end, chance }: Phrase): TemplateResult {
 function describe(lanes: readonly Lane[], choice: Choice): readonly Phrase[] {
   const own = lanes.flatMap((lane, index) => {
     const outcome = lane.outcomes[choice[index] ?? -1]
-    return outcome === undefined ? [] : [{ lane: laneTitle(lane), end: endText(outcome), chance: chanceText(outcome) }]
+    return outcome === undefined ? [] : [{ lane: laneTitle(lane), end: endText(outcome), chance: chanceText(outcome), outcome }]
   })
   const [first] = own
-  const agree = own.length === lanes.length && own.every(({ end, chance }) => end === first?.end && chance === first.chance)
-  return agree && first !== undefined ? [{ ...first, lane: null }] : own
+  const agree =
+    own.length === lanes.length &&
+    own.every(({ chance, outcome }) => first !== undefined && sameEnd(outcome, first.outcome) && chance === first.chance)
+  if (!agree || first === undefined) return own
+  // Only one of the lanes may know whose address it is.
+  const named = own.find(({ outcome }) => endPod(outcome) !== null) ?? first
+  return [{ ...named, lane: null }]
+}
+
+function sameEnd(a: Outcome, b: Outcome): boolean {
+  return a.verdict === b.verdict && endpointText(a.destination) === endpointText(b.destination)
 }
 
 interface Phrase {

@@ -5,7 +5,16 @@
 import { html, nothing, type TemplateResult } from 'lit'
 import type { Proof, Step, TraceAnswer } from '../../core/path/answer.ts'
 import { share } from '../../core/path/fraction.ts'
-import { bypassedText, type Failure, failures, type Headline, headline, laneTitle } from '../../core/path/headline.ts'
+import {
+  type Failure,
+  failures,
+  type Headline,
+  headline,
+  isUnknownOwner,
+  laneTitle,
+  type LostReply,
+  lostReplies,
+} from '../../core/path/headline.ts'
 import { linkButton } from '../components/controls.ts'
 import { type IconName, icon, type Tone } from '../components/icon.ts'
 import { foreign } from '../components/text.ts'
@@ -33,7 +42,7 @@ export function summary(answer: TraceAnswer, actions: SummaryActions): TemplateR
       ${icon(MOODS[shown].icon, { tone: MOODS[shown].tone })}<span><span class="spoken">${MOODS[shown].word} </span>${foreign(text)}</span>${proofBadge(answer.proof)}
     </h1>
     ${failures(answer).map((failure) => failureView(failure, answer.lanes.length > 1, actions))}
-    ${differenceView(answer, actions)}
+    ${lostReplies(answer).map(lostReplyView)} ${differenceView(answer, actions)}
   </header>`
 }
 
@@ -64,13 +73,20 @@ function failureView({ lane, outcome, step, probability }: Failure, several: boo
   </div>`
 }
 
+function lostReplyView({ lane, text }: LostReply): TemplateResult {
+  return html`<div class="failure">
+    <p>${icon('warning', { tone: 'warned' })}<span><strong>${laneTitle(lane)}, answers lost:</strong> ${foreign(text)}</span></p>
+  </div>`
+}
+
 function place(step: Step): TemplateResult {
   return html`${foreign(step.node)} · ${foreign(step.hook)}`
 }
 
 function differenceView({ difference, lanes }: TraceAnswer, actions: SummaryActions): unknown {
   if (difference === null || lanes.length < 2) return nothing
-  const bypassed = bypassedText(difference)
+  const bypassed = difference.bypassedRules.length
+  const unknown = difference.bypassedRules.filter(({ owner }) => isUnknownOwner(owner)).length
   const same = difference.kind === 'same'
   return html`<ul class="differences">
     <li>
@@ -81,11 +97,16 @@ function differenceView({ difference, lanes }: TraceAnswer, actions: SummaryActi
       </span>
     </li>
     ${
-      bypassed === null
+      bypassed === 0
         ? nothing
         : html`<li>
             <span class="sign warned" aria-hidden="true">─</span>
-            <span>${capital(bypassed)}. ${linkButton('Show', 'Show the bypassed rules', actions.onShowBypassed)}</span>
+            <span>
+              ${bypassed === 1 ? '1 rule bypassed' : `${bypassed} rules bypassed`}${
+                unknown === 0 ? nothing : html`, <span class="warned">${icon('warning')} ${unknown} of unknown owner</span>`
+              }
+              ${linkButton('Show', 'Show the bypassed rules', actions.onShowBypassed)}
+            </span>
           </li>`
     }
   </ul>`

@@ -5,7 +5,10 @@ import { readFile } from 'node:fs/promises'
 import { after, afterEach, before, describe, test } from 'node:test'
 import type { Browser, Locator, Page } from 'playwright-core'
 import type { Proof } from '../../core/path/answer.ts'
+import { parsePlace } from '../../core/path/place.ts'
+import { trace } from '../../core/path/trace.ts'
 import type { TraceView } from '../../protocol/tracePanel.ts'
+import { rawCluster } from '../support/rawFixtures.ts'
 import {
   confirmedProof,
   contradictedProof,
@@ -59,8 +62,15 @@ function focused(page: Page): Promise<string> {
   return page.evaluate('(document.activeElement?.innerText ?? "").replace(/\\s+/g, " ").trim()')
 }
 
+/** What the engine answers about a recorded cluster. */
+function recorded(from: string, to: string): TraceView {
+  return view(trace(rawCluster('iptables'), { from: parsePlace(from), to: parsePlace(to) }), { facts: 'iptables (recorded)' })
+}
+
 const SHOWN: Readonly<Record<string, () => TraceView | null>> = {
   waiting: () => null,
+  'recorded service': () => recorded('pod:shop/client-n1', 'svc:shop/web:80/TCP'),
+  'recorded drop': () => recorded('pod:shop/client-n2', 'svc:vault/safe:8200/TCP'),
   service: () =>
     view({ ...serviceAnswer(), proof: confirmedProof() }, { partial: ['node-b has no eBPF maps.', 'node-c is missing.'] }),
   dropped: () => view(droppedAnswer(), { canProve: { possible: false, reason: 'A bundle has no running pods.' } }),
@@ -90,7 +100,7 @@ describe('the answer', () => {
   test('comes first, in words', async () => {
     const page = await show(view(serviceAnswer()))
     assert.match(await text(page.locator('h1')), /Both lanes deliver, to the same 3 backends \(⅓ each\)\./)
-    assert.match(await text(page.locator('.differences')), /7 netfilter rules are bypassed, 2 of unknown owner/)
+    assert.match(await text(page.locator('.differences')), /7 rules bypassed, 2 of unknown owner/)
   })
 
   test('a drop says why and what would help, and ends its lane with a wall', async () => {
@@ -128,6 +138,32 @@ describe('the answer', () => {
     const other = serviceAnswer()
     await current().tell('answer', view({ ...other, question: { ...other.question, to: 'svc:shop/other:1/TCP' } }))
     await page.getByRole('radio', { name: /shop\/db-0/, checked: true }).waitFor()
+  })
+})
+
+describe('a recorded cluster', () => {
+  test('every step, bypass and end the engine tells of has its place in the picture', async () => {
+    const shown = recorded('pod:shop/client-n1', 'svc:shop/web:80/TCP')
+    const page = await show(shown)
+    for (let folds = page.locator('[aria-expanded="false"]'); (await folds.count()) > 0; ) await folds.first().click()
+    for (const [lane, { outcomes }] of shown.answer.lanes.entries()) {
+      const steps = await page.locator(`[data-step^="${lane}."] .said > bdi`).allTextContents()
+      assert.deepEqual(
+        steps,
+        outcomes[0]?.steps.map((step) => step.text),
+      )
+    }
+    const bypassed = shown.answer.difference?.bypassedRules.length ?? 0
+    assert.ok(bypassed > 0)
+    await page.getByRole('button', { name: 'Show the bypassed rules' }).click()
+    assert.equal(await page.locator('.rule').count(), bypassed)
+  })
+
+  test('what stops it, and what would help, come before the lanes', async () => {
+    const page = await show(recorded('pod:shop/client-n2', 'svc:vault/safe:8200/TCP'))
+    assert.match(await text(page.locator('h1')), /eBPF drops at n1 · policy-ingress\.$/)
+    assert.match(await text(page.locator('.failure')), /NetworkPolicy vault\/default-deny/)
+    assert.match(await text(page.locator('.failure')), /Would let it through: an ingress rule/)
   })
 })
 
