@@ -16,6 +16,17 @@ func TestMixedHasOneNodeOfEachKind(t *testing.T) {
 	}
 }
 
+func TestHalfMigratedHasCiliumOnTheFirstNodeOnly(t *testing.T) {
+	half := Options{Proxy: "half", Backend: "nft"}
+	nodes := half.nodes()
+	if !nodes[0].cilium() || nodes[1].cilium() || nodes[1].proxy != "nftables" || !half.Cilium() {
+		t.Errorf("got %s and %s", nodes[0].proxy, nodes[1].proxy)
+	}
+	if (Options{Proxy: "mixed", Backend: "nft"}).Cilium() {
+		t.Error("a lab with kube-proxy only is taken for one with Cilium")
+	}
+}
+
 func TestUnknownOptionsAreNamed(t *testing.T) {
 	for _, options := range []Options{{"ipvs", "nft"}, {"iptables", "ebtables"}} {
 		if err := options.Validate(); err == nil || !strings.Contains(err.Error(), "one of") {
