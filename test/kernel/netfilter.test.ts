@@ -38,7 +38,7 @@ for (const [rules, backend] of rounds) {
   const name = `${rules.name} (${backend})`
   if (ONLY !== undefined && !name.includes(ONLY)) continue
   test(name, { skip, timeout: 300_000 }, async (context) => {
-    using topology = await Topology.build()
+    using topology = await Topology.build(rules.family)
     const judge = new Judge(topology, rules, backend, SEED)
     await judge.run(PACKETS)
     context.diagnostic(judge.summary())

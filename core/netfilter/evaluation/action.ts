@@ -6,7 +6,7 @@ import { assign } from './assign.ts'
 import { assume, type Branch, withStep, withUnknown } from './branch.ts'
 import { type Hit, lookUp } from './maps.ts'
 import { runNat, runNetmap, runTproxy } from './nat-action.ts'
-import { type Control, NEXT, type RuleProgress, type RuleResult, runStatements } from './rule-walk.ts'
+import { breakOff, type Control, NEXT, type RuleProgress, type RuleResult, runStatements } from './rule-walk.ts'
 import { describeProbability, ruleEvidence, ruleStep } from './text.ts'
 
 /** Runs the action at `at` of a rule whose matches held, and what follows it. */
@@ -135,7 +135,7 @@ type Go = (after: Branch, rest?: RuleProgress) => RuleResult[]
 
 function runVerdictMap(branch: Branch, action: Extract<Action, { kind: 'vmap' }>, progress: RuleProgress, go: Go): RuleResult[] {
   const outcome = lookUp(action.key, action.map, branch.flight, progress.context)
-  if (outcome.kind === 'absent') return [{ branch, control: NEXT }]
+  if (outcome.kind === 'absent') return [breakOff(branch, progress)]
   if (outcome.kind === 'unknown') return everyVerdict(branch, outcome.missing, progress, go)
   const hits = narrowed(outcome.hits, branch)
   if (!progress.context.budget.grow(hits.length - 1))
@@ -144,7 +144,7 @@ function runVerdictMap(branch: Branch, action: Extract<Action, { kind: 'vmap' }>
     const chosen = assume({ ...branch, probability: branch.probability * hit.probability }, hit.key, hit.values)
     const { verdict } = hit.element ?? {}
     // A key that is not in the map: the expression breaks off, and so does the rule.
-    if (!verdict) return [{ branch: chosen, control: NEXT }]
+    if (!verdict) return [breakOff(chosen, progress)]
     const notes =
       hit.probability < 1
         ? [...progress.notes, `chosen with probability ${describeProbability(hit.probability)}`]

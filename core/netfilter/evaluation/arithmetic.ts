@@ -7,6 +7,7 @@ type Binary = Extract<Expression, { kind: 'binary' }>
 
 /** Values of a random choice that are computed with one by one. */
 const MAX_VALUES = 4096
+const MAX_RANDOM_BITS = 8
 
 export function computeBinary(expression: Binary, read: (part: Expression) => Value): Value {
   // Packets asked about are whole: offset and more-fragments flag are zero, although the rest of the field is not known.
@@ -24,6 +25,10 @@ function isFragmentTest({ left, right }: Binary): boolean {
 
 function combine(op: Binary['op'], left: Value, right: Value): Value {
   if (isScalar(left) && isScalar(right)) return compute(op, left, right)
+  if (op === '&' && !isScalar(left) && left.kind === 'uniform' && typeof right === 'number') {
+    const bits = randomBits(left, right)
+    if (bits) return bits
+  }
   if (!isScalar(left)) {
     const spread = spreadOut(left)
     if (spread)
@@ -33,6 +38,21 @@ function combine(op: Binary['op'], left: Value, right: Value): Value {
   const spread = isScalar(right) ? undefined : spreadOut(right)
   if (spread) return { kind: 'choices', choices: spread.map((choice) => ({ ...choice, value: combine(op, left, choice.value) })) }
   return isScalar(right) || right.kind === 'absent' || right.kind === 'unknown' ? right : unknown(missingOf(right))
+}
+
+/** Some bits of a random number whose every bit is: each combination is equally likely. */
+function randomBits({ offset, modulus, key }: Extract<Value, { kind: 'uniform' }>, mask: number): Value | undefined {
+  if (offset !== 0 || modulus !== 2 ** 32 || key !== undefined) return undefined
+  const bits = Array.from({ length: 32 }, (_, bit) => 2 ** bit).filter((bit) => (mask & bit) !== 0)
+  if (bits.length > MAX_RANDOM_BITS) return undefined
+  const count = 2 ** bits.length
+  const choices = Array.from({ length: count }, (_, index) => ({
+    value: bits.reduce((sum, bit, place) => ((index >>> place) & 1 ? sum + bit : sum), 0),
+    probability: 1 / count,
+    key: undefined,
+    values: [],
+  }))
+  return { kind: 'choices', choices }
 }
 
 function missingOf(value: Exclude<Value, Scalar>): string {

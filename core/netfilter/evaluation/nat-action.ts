@@ -6,7 +6,7 @@ import type { Action, Element, Expression, NatFlags } from '../statement.ts'
 import { end, step } from './action.ts'
 import { assume, type Branch, withUnknown } from './branch.ts'
 import { entryOf, readExpression } from './read.ts'
-import { NEXT, type RuleProgress, type RuleResult } from './rule-walk.ts'
+import { breakOff, NEXT, type RuleProgress, type RuleResult } from './rule-walk.ts'
 import { describeProbability, ruleEvidence } from './text.ts'
 import { addressesOf, describeChange, NO_FLAGS, type NatRange, translate } from './translate.ts'
 import { isScalar, type Value } from './value.ts'
@@ -28,7 +28,7 @@ export function runNat(branch: Branch, action: Nat, progress: RuleProgress): Rul
     const noted = { ...progress, notes: [...progress.notes, ...notes] }
     if (problem === 'drop')
       return [end(step(chosen, noted, 'drop', `${action.op}: no address to use, the packet is dropped`), 'drop')]
-    if (problem === 'break') return [{ branch: chosen, control: NEXT }]
+    if (problem === 'break') return [breakOff(chosen, noted)]
     if (!range) return [undecidedTarget(chosen, action.op, problem ?? 'the address to translate to', noted)]
     return apply(chosen, connection, action.op, range, noted)
   })
@@ -181,7 +181,7 @@ export function runNetmap(branch: Branch, action: Netmap, progress: RuleProgress
   const element = asElement(value)
   const addresses = element && addressesOf(element, branch.flight.packet)
   if (!addresses) {
-    if (problemOf(value) === 'break') return [{ branch, control: NEXT }]
+    if (problemOf(value) === 'break') return [breakOff(branch, progress)]
     return [
       undecidedTarget(
         branch,

@@ -31,7 +31,7 @@ export function readExpression(expression: Expression, flight: Flight, context: 
       return { kind: 'uniform', offset: expression.offset, modulus: expression.modulus, key: undefined }
     case 'hash':
       if (expression.of.some((part) => isAbsent(readExpression(part, flight, context)))) return ABSENT
-      return { kind: 'uniform', offset: expression.offset, modulus: expression.modulus, key: stableKey(expression) }
+      return { kind: 'uniform', offset: expression.offset, modulus: expression.modulus, key: hashKey(expression) }
     case 'exthdr':
       return readExtensionHeader(expression)
     case 'raw':
@@ -49,6 +49,11 @@ export function readExpression(expression: Expression, flight: Flight, context: 
     case 'unknown':
       return unknown(`expression "${expression.text}"`)
   }
+}
+
+/** Without a seed of its own every jhash expression draws one when it is loaded: two of them agree in nothing (nft_hash.c). */
+function hashKey(expression: Extract<Expression, { kind: 'hash' }>): string | undefined {
+  return expression.algorithm === 'jhash' && expression.seed === undefined ? undefined : stableKey(expression)
 }
 
 function isAbsent(value: Value): boolean {

@@ -31,13 +31,15 @@ export interface RuleProgress {
   readonly notes: readonly string[]
   /** The rule's matches held, and it was noted. */
   readonly visited: boolean
+  /** As the branch was before the rule was noted, until an action takes effect: a lookup without result is no match. */
+  readonly unvisited: Branch['visited'] | 'acted'
 }
 
 export const NEXT: Control = { kind: 'next' }
 
 /** Runs one rule for one branch. */
 export function runRule(branch: Branch, place: RulePlace, context: TableContext): RuleResult[] {
-  return runStatements(branch, 0, { place, context, notes: [], visited: false })
+  return runStatements(branch, 0, { place, context, notes: [], visited: false, unvisited: 'acted' })
 }
 
 /** From the statement at `at` on. */
@@ -46,13 +48,23 @@ export function runStatements(branch: Branch, at: number, progress: RuleProgress
   for (let i = at; i < statements.length; i++) {
     const statement = statements[i]
     if (!statement || statement.kind === 'counter') continue
-    if (!isMatch(statement.kind)) return runAction(visit(branch, progress), i, { ...progress, visited: true })
+    if (!isMatch(statement.kind)) return act(branch, i, progress)
     const decision = decideAssuming(statement as Match, branch, progress.context)
     if (decision === false) return [{ branch, control: NEXT }]
     if (decision !== true && failsLater(statements, i + 1, branch, progress.context)) return [{ branch, control: NEXT }]
     if (decision !== true) return split(branch, decision, statement as Match, i, progress)
   }
   return [{ branch: endOfRule(branch, progress), control: NEXT }]
+}
+
+function act(branch: Branch, at: number, progress: RuleProgress): RuleResult[] {
+  if (progress.visited) return runAction(branch, at, { ...progress, unvisited: 'acted' })
+  return runAction(visit(branch, progress), at, { ...progress, visited: true, unvisited: branch.visited })
+}
+
+/** The rest of the rule does not happen (NFT_BREAK). */
+export function breakOff(branch: Branch, { unvisited }: RuleProgress): RuleResult {
+  return { branch: unvisited === 'acted' ? branch : { ...branch, visited: unvisited }, control: NEXT }
 }
 
 /** A later match of the same rule that surely does not hold: what comes before it need not be decided. */

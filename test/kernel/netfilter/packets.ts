@@ -65,6 +65,38 @@ const POOLS = {
   },
 } as const
 
+/** Destinations with the port and protocol that rules translate: drawn often, because chance meets them rarely. */
+const SERVICES: Readonly<Record<Family, readonly [address: string, port: number, protocol: number][]>> = {
+  4: [
+    ['10.96.0.1', 80, IPPROTO.tcp],
+    ['10.96.0.1', 80, IPPROTO.tcp],
+    ['10.96.0.3', 443, IPPROTO.tcp],
+    ['10.96.0.9', 80, IPPROTO.tcp],
+    ['10.96.0.10', 53, IPPROTO.udp],
+    ['10.99.0.1', 80, IPPROTO.tcp],
+    ['10.99.0.5', 80, IPPROTO.tcp],
+    ['10.1.0.1', 30080, IPPROTO.tcp],
+    ['10.2.0.1', 30081, IPPROTO.tcp],
+    ['10.1.0.1', 30443, IPPROTO.tcp],
+    ['10.60.0.1', 80, IPPROTO.tcp],
+    ['10.60.0.1', 53, IPPROTO.udp],
+    ['10.60.0.2', 1500, IPPROTO.tcp],
+    ['10.60.0.2', 3005, IPPROTO.tcp],
+    ['10.60.0.3', 80, IPPROTO.tcp],
+    ['10.60.0.5', 2004, IPPROTO.tcp],
+    ['10.60.0.6', 2004, IPPROTO.tcp],
+    ['10.2.0.3', 9090, IPPROTO.tcp],
+    ['10.1.0.1', 8888, IPPROTO.tcp],
+  ],
+  6: [
+    ['fd96::1', 80, IPPROTO.tcp],
+    ['fd60::1', 80, IPPROTO.tcp],
+    ['fd50::77', 443, IPPROTO.tcp],
+    ['fd01::1', 8888, IPPROTO.tcp],
+    ['fd02::2', 53, IPPROTO.udp],
+  ],
+}
+
 const PORTS = [22, 53, 80, 80, 80, 81, 443, 443, 1500, 2004, 3005, 5353, 8080, 8080, 8443, 8888, 8888, 9090, 30080, 30081, 30443]
 const FLAGS = [
   TCP_FLAG.syn,
@@ -98,6 +130,8 @@ export function question(random: Random, family: Family, number: number): Questi
   const dst = address(random.pick<string>(pool.destinations))
   const src = address(random.pick<string>(pool[from]))
   const unique = 20_000 + ((number * 7) % 40_000)
+  const service = random.chance(35) ? random.pick(SERVICES[family]) : undefined
+  if (service) return withService(random, from, src, unique, family, service)
   const isIcmp = protocol !== IPPROTO.tcp && protocol !== IPPROTO.udp
   const type = family === 4 ? random.pick([8, 8, 8, 13, 0]) : random.pick([128, 128, 129])
   const owner =
@@ -127,6 +161,42 @@ export function question(random: Random, family: Family, number: number): Questi
       dstMac: undefined,
     },
   }
+}
+
+function ownerOf(random: Random, from: Place): { uid: number; gid: number } {
+  if (from !== 'node') return { uid: 0, gid: 0 }
+  return random.pick([
+    { uid: 0, gid: 0 },
+    { uid: 1000, gid: 0 },
+    { uid: 5, gid: 2000 },
+  ])
+}
+
+/** The beginning of a connection to a service. */
+function withService(
+  random: Random,
+  from: Place,
+  src: Address,
+  sport: number,
+  family: Family,
+  [dst, dport, protocol]: readonly [string, number, number],
+): Question {
+  const packet: Packet = {
+    family,
+    protocol,
+    src,
+    dst: address(dst),
+    sport,
+    dport,
+    icmp: undefined,
+    tcpFlags: protocol === IPPROTO.tcp ? TCP_FLAG.syn : undefined,
+    length: sizeOf(family, protocol),
+    ttl: 64,
+    dscp: 0,
+    srcMac: undefined,
+    dstMac: undefined,
+  }
+  return { from, ...ownerOf(random, from), packet }
 }
 
 /** As wire.ts writes them. */

@@ -85,7 +85,7 @@ table inet corp {
     meta mark & 0x1 == 0x1 counter meta mark set meta mark ^ 0xf0
     iifname { "n0", "foo*" } meta mark 0x10-0x20 counter ct mark set meta mark
     udp dport 53 counter meta mark set ct mark | 0x100
-    tcp dport vmap { 22 : continue, 443-445 : accept, 8888 : drop } counter
+    counter tcp dport vmap { 22 : continue, 443-445 : accept, 8888 : drop }
     ip dscp { af11, ef } counter meta mark set mark or 0x1000
   }
   chain forward {
@@ -95,7 +95,7 @@ table inet corp {
     ip daddr . tcp dport @pairs counter accept
     ct mark 0x10 counter jump third
     meta mark != { 0x0, 0x20, 0xc1 } meta l4proto { icmp, udp } counter reject with icmpx admin-prohibited
-    iifname . ip daddr vmap @verdicts counter
+    counter iifname . ip daddr vmap @verdicts
     meta l4proto . th dport @ports counter accept
     ip saddr @hosts tcp dport != { 1-1023 } counter reject with tcp reset
     icmp type { echo-request, timestamp-request } ip ttl > 60 counter accept
@@ -138,8 +138,8 @@ table inet corp {
 table ip second {
   chain forward {
     type filter hook forward priority filter + 10; policy accept;
-    meta mark 0x1000/0x1000 counter drop
-    ct original ip daddr 10.2.0.0/24 ct original proto-dst 80 counter accept
+    meta mark & 0x1000 == 0x1000 counter drop
+    ct original ip daddr 10.2.0.0/24 meta l4proto tcp ct original proto-dst 80 counter accept
     ct zone 0 counter
   }
 }
@@ -179,7 +179,7 @@ table ip lb {
     counter dnat to tcp dport map { 9090 : 10.2.0.9 }
   }
   chain output {
-    type nat hook output priority dstnat; policy accept;
+    type nat hook output priority -100; policy accept;
     ip daddr 10.60.0.0/24 tcp dport 80 counter dnat to 10.2.0.2:8081
     tcp dport 8888 counter redirect to :9998
   }
@@ -234,10 +234,13 @@ table inet b {
     numgen inc mod 2 0 counter jump odd
     meta random & 0x80000000 == 0 counter
     symhash mod 2 0 counter
+    jhash ip saddr . tcp sport mod 10 seed 7 < 5 counter drop
+    jhash ip saddr . tcp sport mod 10 seed 7 >= 7 counter accept
     jhash ip saddr . tcp sport mod 10 < 5 counter drop
     jhash ip saddr . tcp sport mod 10 >= 5 counter accept
+    symhash mod 2 1 counter accept
   }
-  chain odd { numgen random mod 10 offset 100 vmap { 100-104 : accept, 105-108 : return, 109 : drop } counter; }
+  chain odd { numgen random mod 10 offset 100 vmap { 100-104 : accept, 105-108 : return, 109 : drop }; }
 }
 `,
 }
@@ -256,7 +259,7 @@ table inet six {
     ip6 daddr fd50::/64 tcp dport 443 counter dnat ip6 to [fd02::3]:8443
     tcp dport 8888 counter redirect to :9999
   }
-  chain web { ip6 saddr @nets counter dnat ip6 to [fd02::2]:8080; counter dnat ip6 to [fd02::3]:8080; }
+  chain web { ip6 saddr @nets meta l4proto tcp counter dnat ip6 to [fd02::2]:8080; meta l4proto tcp counter dnat ip6 to [fd02::3]:8080; }
   chain postrouting {
     type nat hook postrouting priority srcnat; policy accept;
     ip6 saddr fd09::3 counter masquerade

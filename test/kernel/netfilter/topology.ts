@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Netns } from '../../../core/facts/netns.ts'
+import type { Family } from '../../../core/net/address.ts'
 import { TestNetns } from '../../support/netns.ts'
 
 /** What the driver saw of one packet, as hex. */
@@ -55,11 +56,13 @@ export class Topology implements Disposable {
     this.#lines = createInterface({ input: this.#driver.stdout })[Symbol.asyncIterator]()
   }
 
-  static async build(): Promise<Topology> {
+  static async build(family: Family): Promise<Topology> {
     const names = ['c', 'n', 's'].map((part) => `plumbline-nf${part}${process.pid}`)
     const [client, node, server] = names.map((name) => new TestNetns(name))
     if (!client || !node || !server) throw new Error('no namespaces')
     lay(client, node, server)
+    // The kernel's own IPv6 chatter would be counted by rules of both families.
+    if (family === 4) for (const netns of [client, node, server]) netns.sysctl({ 'net.ipv6.conf.all.disable_ipv6': 1 })
     const topology = new Topology(client, node, server)
     await topology.#read()
     return topology
@@ -114,9 +117,9 @@ function lay(client: TestNetns, node: TestNetns, server: TestNetns): void {
     'addr add fd02::1/64 dev n1',
     // Everything else is behind the server, and more clients are behind the client.
     'route add default via 10.2.0.2',
-    '-6 route add default via fd02::2',
+    'route add ::/0 via fd02::2',
     'route add 10.9.0.0/16 via 10.1.0.2',
-    '-6 route add fd09::/64 via fd01::2',
+    'route add fd09::/64 via fd01::2',
   ])
   for (const netns of [client, server]) netns.exec('nft', ['-f', '-'], SILENCE)
   node.exec('nft', ['-f', '-'], CATCH)
