@@ -41,6 +41,13 @@ func needsLab(t *testing.T) {
 	}
 }
 
+func needsTools(t *testing.T, proxy string) {
+	t.Helper()
+	if err := (cluster.Options{Proxy: proxy}).CheckMachine(); err != nil {
+		t.Skip("skipped:", err)
+	}
+}
+
 // run runs the lab's command line.
 func run(t *testing.T, arguments ...string) (string, error) {
 	t.Helper()
@@ -103,6 +110,7 @@ func TestMachineIsUntouched(t *testing.T) {
 	}
 	for _, proxy := range proxies {
 		t.Run(proxy, func(t *testing.T) {
+			needsTools(t, proxy)
 			must(t, "down")
 			before := machine()
 			must(t, "up", "--proxy="+proxy, "--fresh")

@@ -142,6 +142,7 @@ func TestEveryKindOfService(t *testing.T) {
 	}
 	for _, flags := range profiles {
 		t.Run(strings.Join(flags, " "), func(t *testing.T) {
+			needsTools(t, strings.TrimPrefix(flags[0], "--proxy="))
 			bringUp(t, flags...)
 			at := findPlaces(t)
 			wanted := expectations(at)

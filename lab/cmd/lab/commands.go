@@ -106,6 +106,9 @@ func ensureUp(options cluster.Options, fresh bool) error {
 		say("already up: " + describe(current))
 		return nil
 	}
+	if err := options.CheckMachine(); err != nil {
+		return err
+	}
 	built, err := binaries(options.Cilium())
 	if err != nil {
 		return err

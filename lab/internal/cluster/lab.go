@@ -144,8 +144,8 @@ func CheckMachine() error {
 	return nil
 }
 
-// checkMachine says why a lab with these options can't run on a machine that others run on, or nil.
-func (o Options) checkMachine() error {
+// CheckMachine says why a lab with these options can't run on a machine that others run on, or nil.
+func (o Options) CheckMachine() error {
 	if !o.Cilium() {
 		return nil
 	}

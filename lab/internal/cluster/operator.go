@@ -3,22 +3,20 @@
 package cluster
 
 import (
-	"encoding/json"
-	"fmt"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"plumbline.dev/lab/internal/host"
 )
 
-// startOperator gives the operator a /run of its own: it insists on a socket in /run/cilium, which would stay on the
-// machine.
+// startOperator starts what registers Cilium's kinds of objects and keeps them tidy. It gets a /run of its own: it
+// insists on a socket in /run/cilium, which would stay on the machine.
 func (l *lab) startOperator() error {
 	const own = RunDir + "/operator"
+	inside := filepath.Join(own, strings.TrimPrefix(RunDir, "/run")) // where its kubeconfig stays visible
 	prepare := strings.Join([]string{
-		"mkdir -p " + own + RunDir[len("/run"):],
-		"mount --bind " + RunDir + " " + own + RunDir[len("/run"):],
+		"mkdir -p " + inside,
+		"mount --bind " + RunDir + " " + inside,
 		"mount --rbind " + own + " /run",
 		`exec "$@"`,
 	}, " && ")
@@ -28,61 +26,4 @@ func (l *lab) startOperator() error {
 	}
 	flags := append(ciliumFlags(), "--cilium-pod-namespace=kube-system", "--operator-k8s-client-qps=50", "--unmanaged-pod-watcher-interval=0")
 	return l.start("cilium-operator", cpSpace, nil, append(command, flags...))
-}
-
-// waitForPolicyKinds waits until the operator has registered the kinds of Cilium's policies.
-func (l *lab) waitForPolicyKinds(client *api) error {
-	for _, kind := range []string{"ciliumnetworkpolicies", "ciliumclusterwidenetworkpolicies"} {
-		path := fmt.Sprintf("/apis/apiextensions.k8s.io/v1/customresourcedefinitions/%s.cilium.io", kind)
-		err := l.wait("kind "+kind, time.Minute, "cilium-operator", func() (bool, error) { return client.established(path), nil })
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// waitForPolicies waits until what the policies say has become entries of the pods' maps.
-func (l *lab) waitForPolicies(nodes []node) error {
-	return each(nodes, func(n node) error {
-		if !n.cilium() {
-			return nil
-		}
-		return l.wait("policies on node "+n.name, time.Minute, cilium{}.blame(n), func() (bool, error) {
-			return n.policiesRealized(), nil
-		})
-	})
-}
-
-// policiesRealized tells whether every pod of the node runs the newest policies that the agent knows.
-func (n node) policiesRealized() bool {
-	var known struct{ Revision int }
-	var endpoints []struct {
-		Status struct {
-			State  string
-			Policy struct {
-				Realized struct {
-					Revision int `json:"policy-revision"`
-				}
-			}
-		}
-	}
-	if n.askCilium(&known, "policy", "get", "-o", "json") != nil || n.askCilium(&endpoints, "endpoint", "list", "-o", "json") != nil {
-		return false
-	}
-	for _, endpoint := range endpoints {
-		if endpoint.Status.State != "ready" || endpoint.Status.Policy.Realized.Revision < known.Revision {
-			return false
-		}
-	}
-	return len(endpoints) > 0
-}
-
-func (n node) askCilium(value any, arguments ...string) error {
-	line := n.ciliumDbg(arguments...)
-	output, err := host.Run(line[0], line[1:]...)
-	if err != nil {
-		return err
-	}
-	return json.Unmarshal([]byte(output), value)
 }

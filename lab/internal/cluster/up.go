@@ -17,7 +17,7 @@ import (
 // Up brings a lab up from nothing: two ready nodes, the given workloads ready, Services answering on both nodes. What
 // an interrupted run left is removed first. Only the caller's lock keeps two of them apart.
 func Up(options Options, binaries Binaries, manifests Manifests, progress func(string)) error {
-	if err := errors.Join(options.Validate(), options.checkMachine()); err != nil {
+	if err := errors.Join(options.Validate(), options.CheckMachine()); err != nil {
 		return err
 	}
 	if err := Down(); err != nil {
