@@ -61,9 +61,13 @@ function answer(world: World, traveller: Traveller): readonly Movement[] {
   return [{ kind: 'arriving', traveller, iif, nexthop: netns.addresses[0]?.address ?? src }]
 }
 
-/** Translations still to be undone, last made first. */
+/**
+ * Translations still to be undone, last made first. On an answer's way in the destination is put back, so that it is routed
+ * to the sender, and on its way out the source.
+ */
 class Undo {
   readonly left: Translation[]
+  #half: Translation | undefined
 
   constructor(translations: readonly Translation[]) {
     this.left = [...translations].reverse()
@@ -73,16 +77,29 @@ class Undo {
   hooksIn(folder: string): Hooks {
     return {
       traverse: (layer, hook, flight) => {
-        const next = this.left[0]
-        const tracked = layer === 'ip' && (hook === 'prerouting' || hook === 'output')
-        if (!tracked || next === undefined || next.netns.folder !== folder) return [passed(flight)]
-        this.left.shift()
-        const { original } = next.connection
-        const ports = hasPorts(flight.packet.protocol) ? { sport: original.dport, dport: original.sport } : {}
-        const packet = { ...flight.packet, src: original.dst, dst: original.src, ...ports }
-        return [passed({ ...flight, packet })]
+        if (layer !== 'ip') return [passed(flight)]
+        if (hook === 'postrouting' || hook === 'input') return [passed(this.#sourceBack(folder, flight))]
+        return [passed(hook === 'forward' ? flight : this.#destinationBack(folder, flight))]
       },
     }
+  }
+
+  #destinationBack(folder: string, flight: Flight): Flight {
+    const [next] = this.left
+    if (next === undefined || next.netns.folder !== folder) return flight
+    this.left.shift()
+    this.#half = next
+    const { original } = next.connection
+    const port = hasPorts(flight.packet.protocol) ? { dport: original.sport } : {}
+    return { ...flight, packet: { ...flight.packet, dst: original.src, ...port } }
+  }
+
+  #sourceBack(folder: string, flight: Flight): Flight {
+    if (this.#half?.netns.folder !== folder) return flight
+    const { original } = this.#half.connection
+    this.#half = undefined
+    const port = hasPorts(flight.packet.protocol) ? { sport: original.dport } : {}
+    return { ...flight, packet: { ...flight.packet, src: original.dst, ...port } }
   }
 }
 

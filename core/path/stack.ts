@@ -2,7 +2,7 @@
 
 import { isLoopback, type Netns } from '../facts/netns.ts'
 import { type Address, formatAddress, sameAddress } from '../net/address.ts'
-import type { Flight, Packet } from '../net/packet.ts'
+import { type Flight, IPPROTO, type Packet } from '../net/packet.ts'
 import type { HookBranch, HookLayer, HookName } from '../netfilter/traversal.ts'
 import type { RouteDecision, Routed, Unrouted } from '../routing/decision.ts'
 import { routeInput } from '../routing/input.ts'
@@ -36,9 +36,14 @@ function afterOutput(world: World, before: Traveller, branch: Passed, first: Rou
   const flow = { ...flowOf(traveller.flight), iif: undefined, oif: undefined }
   return routeOutput(traveller.netns, flow, { anySource: true }).flatMap((decision) => {
     const routed = afterRoute(traveller, decision, 'reroute')
-    if (decision.kind === 'unrouted') return [unroutable(routed, decision, true)]
+    if (decision.kind === 'unrouted') return [unroutable(routed, toldAfterRules(decision, traveller.flight.packet), true)]
     return sendOut(world, { ...routed, flight: { ...routed.flight, oif: decision.oif } }, decision)
   })
+}
+
+/** TCP takes a lost SYN for granted and tries again; other senders get the error. */
+function toldAfterRules(decision: Unrouted, { protocol }: Packet): Unrouted {
+  return protocol === IPPROTO.tcp ? { ...decision, answer: undefined } : decision
 }
 
 /** ip_route_me_harder: rules on OUTPUT changed what routing looks at. The rest of OUTPUT still sees the first route's device. */

@@ -125,6 +125,8 @@ export class Topology implements AsyncDisposable {
     const forward = shape.forwarding ? '1' : '0'
     const result: Record<string, string> = {
       'net.ipv4.ip_forward': forward,
+      // Every refusal is told, however many there are.
+      'net.ipv4.icmp_ratelimit': '0',
       'net.ipv4.conf.all.forwarding': forward,
       'net.ipv4.conf.all.rp_filter': '0',
       'net.ipv4.conf.all.route_localnet': shape.routeLocalnet ? '1' : '0',
