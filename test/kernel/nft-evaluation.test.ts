@@ -10,7 +10,7 @@ import { CATCH_TABLE, Topology } from './netfilter/topology.ts'
 import { NFT_CASES } from './nft-cases.ts'
 
 const SEED = Number(process.env['PLUMBLINE_SEED'] ?? 20261122)
-const PACKETS = Number(process.env['PLUMBLINE_PACKETS'] ?? 150)
+const PACKETS = Number(process.env['PLUMBLINE_PACKETS'] ?? 80)
 const ONLY = process.env['PLUMBLINE_CASE']
 
 const missing = ['nft', 'ipset', 'python3'].find((tool) => spawnSync(tool, ['--version']).error !== undefined)
