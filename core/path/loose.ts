@@ -16,7 +16,7 @@ import { differenceOf } from './difference.ts'
 import { ebpfLane } from './ebpfLane.ts'
 import { type LaneResult, laneOf } from './netfilterLane.ts'
 import { type Place, PlaceError } from './place.ts'
-import { protocolName, resolveTarget } from './resolve.ts'
+import { portOf, protocolName, resolveTarget } from './resolve.ts'
 import { hook } from './stack.ts'
 import { packetOf, type Resolved, startFlight, travellerIn } from './start.ts'
 import { type Ended, type Ending, ended, leaveStack, step, type Traveller } from './traveller.ts'
@@ -70,7 +70,7 @@ export function traceLoose(rules: LooseRules, question: LooseQuestion): TraceAns
     question: {
       from: question.from.text,
       to: question.to.text,
-      source: { ip: formatAddress(resolved.sourceAddress), port: sourcePort(question.from) ?? null },
+      source: { ip: formatAddress(resolved.sourceAddress), port: resolved.sourcePort ?? null },
       destination: { ip: formatAddress(resolved.target.address), port: resolved.target.port ?? null },
       protocol: protocolName(resolved.target.protocol),
       ctState: resolved.ctState,
@@ -102,21 +102,18 @@ function resolveLoose({ from, to, ctState, mark, iif }: LooseQuestion): Resolved
     source: { kind: 'address', address: from.address },
     target,
     sourceAddress: from.address,
+    sourcePort: portOf(from),
     ctState: ctState ?? 'new',
     mark: mark ?? 0,
     iif,
   }
 }
 
-function sourcePort(from: Place): number | undefined {
-  return typeof from.port === 'number' ? from.port : undefined
-}
-
 function looseLane(rules: LooseRules, question: LooseQuestion, resolved: Resolved): LaneResult {
   const netfilter = new Netfilter(rules.ruleset, rules.ipsets, looseEnvironment(rules.local))
   const machine = new Machine(new World(clusterOfObjects('', []), () => netfilter), rules, question)
-  const asked: Packet = { ...packetOf(resolved), sport: sourcePort(question.from) }
-  const flight = withCtState({ ...startFlight(resolved, resolved.mark), packet: asked }, resolved.ctState)
+  const asked = packetOf(resolved)
+  const flight = withCtState(startFlight(resolved, resolved.mark), resolved.ctState)
   const endings = machine.run(travellerIn(unseenNetns('this machine', 'host'), flight))
   return laneOf('netfilter', 'rules', endings, ({ traveller, verdict }) => {
     const { packet } = traveller.flight

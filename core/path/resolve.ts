@@ -171,6 +171,11 @@ export function protocolName(protocol: number): string {
   return found === undefined ? String(protocol) : found === 'icmpv6' ? 'ICMPv6' : found.toUpperCase()
 }
 
+/** A sender's port, where it was given as a number. */
+export function portOf(place: Place): number | undefined {
+  return typeof place.port === 'number' ? place.port : undefined
+}
+
 /** As Service ports name it; undefined for what they can't carry. */
 export function serviceProtocol(protocol: number): Protocol | undefined {
   return (Object.keys(NUMBERS) as Protocol[]).find((name) => NUMBERS[name] === protocol)

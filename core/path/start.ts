@@ -17,6 +17,8 @@ export interface Resolved {
   readonly target: Target
   /** As the sender has it, before anything happens. */
   readonly sourceAddress: Address
+  /** Undefined: an ephemeral port the kernel chooses. */
+  readonly sourcePort: number | undefined
   readonly ctState: CtState
   readonly mark: number
   /** Device a packet from outside comes in by. */
@@ -24,7 +26,7 @@ export interface Resolved {
 }
 
 /** First packet of the conversation, or one in its middle. */
-export function packetOf({ sourceAddress, target, ctState }: Resolved): Packet {
+export function packetOf({ sourceAddress, sourcePort, target, ctState }: Resolved): Packet {
   const { address, port, protocol } = target
   const { family } = address
   const icmp =
@@ -38,7 +40,7 @@ export function packetOf({ sourceAddress, target, ctState }: Resolved): Packet {
     protocol,
     src: sourceAddress,
     dst: address,
-    sport: undefined,
+    sport: sourcePort,
     dport: port,
     icmp,
     tcpFlags: protocol === IPPROTO.tcp ? (ctState === 'new' ? TCP_FLAG.syn : TCP_FLAG.ack) : undefined,

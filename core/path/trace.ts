@@ -10,7 +10,7 @@ import { differenceOf } from './difference.ts'
 import { ebpfLane } from './ebpfLane.ts'
 import { netfilterLane } from './netfilterLane.ts'
 import { type Place, PlaceError } from './place.ts'
-import { familiesOf, protocolName, resolveSource, resolveTarget, type Source, type Target } from './resolve.ts'
+import { familiesOf, protocolName, portOf, resolveSource, resolveTarget, type Source, type Target } from './resolve.ts'
 import { realHooks } from './rules.ts'
 import type { Resolved } from './start.ts'
 import { World } from './world.ts'
@@ -65,6 +65,7 @@ export function resolve(facts: ClusterFacts, question: Question): Resolved {
     source,
     target,
     sourceAddress: addressOf(facts, source, target, question.to),
+    sourcePort: portOf(question.from),
     ctState: question.ctState ?? 'new',
     mark: question.mark ?? 0,
     iif: question.iif,
@@ -89,11 +90,11 @@ function addressOf(facts: ClusterFacts, source: Source, target: Target, to: Plac
   )
 }
 
-function questionOf(question: Question, { sourceAddress, target, ctState, mark }: Resolved): TraceQuestion {
+function questionOf(question: Question, { sourceAddress, sourcePort, target, ctState, mark }: Resolved): TraceQuestion {
   return {
     from: question.from.text,
     to: question.to.text,
-    source: { ip: formatAddress(sourceAddress), port: null },
+    source: { ip: formatAddress(sourceAddress), port: sourcePort ?? null },
     destination: { ip: formatAddress(target.address), port: target.port ?? null },
     protocol: protocolName(target.protocol),
     ctState,
