@@ -32,7 +32,17 @@ func Attachments(ctx context.Context, view *scope.View, cgroupRoot string) ([]fa
 		problems = append(problems, namespace.Handle.Do(func() error { return all.readDevices(namespace.ID) }))
 	}
 	problems = append(problems, all.readCgroups(ctx, cgroupRoot))
-	return all.list(), joined(problems)
+	list := all.list()
+	if cgroupRoot != "" && cgroupRoot != "/" {
+		list = slices.DeleteFunc(list, elsewhere)
+	}
+	return list, joined(problems)
+}
+
+// elsewhere tells, on a kernel that several nodes share, what is attached to a device or control group of none of this
+// node's namespaces and groups.
+func elsewhere(fact facts.Attachment) bool {
+	return fact.Netns == "" && fact.Ifindex != 0 || fact.Cgroup == "" && strings.HasPrefix(fact.Attach, "cgroup_")
 }
 
 // joined writes several errors on one line.

@@ -40,7 +40,7 @@ func (c *collection) readCgroups(ctx context.Context, root string) error {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case errors.Is(err, fs.ErrNotExist):
-			return nil
+			return nil // removed meanwhile
 		case err != nil:
 			return err
 		case !entry.IsDir():

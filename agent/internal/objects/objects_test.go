@@ -136,6 +136,11 @@ func TestCgroupsShowTheirPrograms(t *testing.T) {
 	}) {
 		t.Errorf("%+v", list)
 	}
+	for _, fact := range attachments(t, &scope.View{}, "/plumbline-test-another-node") {
+		if fact.ProgramID == id {
+			t.Errorf("another node shows %+v", fact)
+		}
+	}
 }
 
 // bpfFolder mounts a file system for pins.
