@@ -10,7 +10,7 @@ import { addressFacts, linkFacts, neighbourFacts, routeFacts, ruleFacts } from '
 const RAW = join(import.meta.dirname, '../fixtures/raw')
 
 /** A recorded cluster (test/fixtures/raw/<name>): what its nodes' own tools printed, in a bundle's form. Pods' namespaces are not recorded. */
-export function rawCluster(name: string): ClusterFacts {
+export function rawFiles(name: string): FactFiles {
   const root = join(RAW, name)
   const contents = new Map<string, Uint8Array>()
   const put = (path: string, value: unknown) =>
@@ -19,7 +19,11 @@ export function rawCluster(name: string): ClusterFacts {
   for (const node of readdirSync(root).filter((entry) => entry !== 'objects')) {
     for (const [path, value] of nodeFiles(join(root, node))) put(`nodes/${node}/${path}`, value)
   }
-  return loadCluster(memoryFiles(name, contents))
+  return memoryFiles(name, contents)
+}
+
+export function rawCluster(name: string): ClusterFacts {
+  return loadCluster(rawFiles(name))
 }
 
 export function rawClusters(): readonly string[] {
