@@ -10,22 +10,12 @@ import { addressFacts, linkFacts, neighbourFacts, routeFacts, ruleFacts } from '
 const RAW = join(import.meta.dirname, '../fixtures/raw')
 
 /** A recorded cluster (test/fixtures/raw/<name>): what its nodes' own tools printed, in a bundle's form. Pods' namespaces are not recorded. */
-export function rawFiles(name: string): FactFiles {
-  const root = join(RAW, name)
-  const contents = new Map<string, Uint8Array>()
-  const put = (path: string, value: unknown) =>
-    contents.set(path, new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value)))
-  for (const file of readdirSync(join(root, 'objects'))) put(`objects/${file}`, readFileSync(join(root, 'objects', file), 'utf8'))
-  for (const node of readdirSync(root).filter((entry) => entry !== 'objects')) {
-    for (const [path, value] of nodeFiles(join(root, node))) put(`nodes/${node}/${path}`, value)
-  }
-  return memoryFiles(name, contents)
-}
-
 export function rawCluster(name: string): ClusterFacts {
-  return loadCluster(rawFiles(name))
+  return loadCluster(memoryFiles(name, rawFiles(name)))
 }
 
+/** Its files by their path in a bundle; bundle.json, which says that it is one, is not among them. */
+export function rawFiles(name: string): ReadonlyMap<string, Uint8Array> {
 export function rawClusters(): readonly string[] {
   return existsSync(RAW) ? readdirSync(RAW).sort() : []
 }
