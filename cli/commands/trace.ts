@@ -15,7 +15,7 @@ export const traceCommand: Command = {
     '--context NAME --from PLACE --to PLACE [--prove]',
     '--bundle PATH --from PLACE --to PLACE',
     '--objects PATH… --from PLACE --to PLACE',
-    '--iptables-save FILE… [--nft FILE] [--ipset FILE] [--local ADDR,…] --from ADDR --to ADDR:PORT/PROTOCOL',
+    '--iptables-save FILE… [--ipset FILE] [--local ADDR,…] --from ADDR --to ADDR:PORT/PROTOCOL',
   ],
   description:
     'Says where a packet goes: every way it may take, with its probability, what happens to it on the way, and the rule, route, ' +
