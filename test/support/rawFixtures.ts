@@ -16,6 +16,17 @@ export function rawCluster(name: string): ClusterFacts {
 
 /** Its files by their path in a bundle; bundle.json, which says that it is one, is not among them. */
 export function rawFiles(name: string): ReadonlyMap<string, Uint8Array> {
+  const root = join(RAW, name)
+  const contents = new Map<string, Uint8Array>()
+  const put = (path: string, value: unknown) =>
+    contents.set(path, new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value)))
+  for (const file of readdirSync(join(root, 'objects'))) put(`objects/${file}`, readFileSync(join(root, 'objects', file), 'utf8'))
+  for (const node of readdirSync(root).filter((entry) => entry !== 'objects')) {
+    for (const [path, value] of nodeFiles(join(root, node))) put(`nodes/${node}/${path}`, value)
+  }
+  return contents
+}
+
 export function rawClusters(): readonly string[] {
   return existsSync(RAW) ? readdirSync(RAW).sort() : []
 }
