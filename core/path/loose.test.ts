@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { parseAddress } from '../net/address.ts'
+import { parseIptablesSave } from '../netfilter/iptables/save.ts'
+import type { Outcome } from './answer.ts'
+import { type LooseQuestion, traceLoose } from './loose.ts'
+import { parsePlace } from './place.ts'
+
+const RULES = `*nat
+:PREROUTING ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+:POSTROUTING ACCEPT [0:0]
+-A PREROUTING -d 10.0.0.1/32 -p tcp -m tcp --dport 80 -j DNAT --to-destination 10.0.1.5:8080
+-A PREROUTING -d 10.0.0.9/32 -p tcp -m tcp --dport 22 -j DNAT --to-destination 10.0.0.1:2222
+-A OUTPUT -d 10.0.0.1/32 -p tcp -m tcp --dport 443 -j REDIRECT --to-ports 8443
+-A POSTROUTING -s 10.0.1.0/24 ! -d 10.0.0.0/8 -j MASQUERADE
+COMMIT
+*filter
+:INPUT DROP [0:0]
+:FORWARD ACCEPT [0:0]
+:OUTPUT ACCEPT [0:0]
+-A INPUT -m conntrack --ctstate ESTABLISHED,RELATED -j ACCEPT
+-A INPUT -p tcp -m tcp --dport 2222 -j ACCEPT
+-A FORWARD -s 192.0.2.0/24 -j REJECT --reject-with icmp-admin-prohibited
+COMMIT
+`
+
+function ask(from: string, to: string, extra: Partial<LooseQuestion> = {}): Outcome {
+  const local = ['10.0.0.1', '10.0.1.1'].flatMap((text) => parseAddress(text) ?? [])
+  const rules = {
+    ruleset: parseIptablesSave(RULES, 'rules.txt'),
+    ipsets: new Map(),
+    local: { addresses: local.map((address) => ({ address })) },
+  }
+  const answer = traceLoose(rules, { from: parsePlace(from), to: parsePlace(to), ...extra })
+  const [outcome, more] = answer.lanes[0]?.outcomes ?? []
+  assert.ok(outcome)
+  assert.equal(more, undefined)
+  return outcome
+}
+
+test('the way through a machine is derived from its addresses, after translation', () => {
+  const forwarded = ask('203.0.113.5', '10.0.0.1:80/TCP')
+  assert.deepEqual([forwarded.verdict, forwarded.destination], ['accepted', { ip: '10.0.1.5', port: 8080 }])
+  assert.ok(forwarded.steps.some((step) => step.hook === 'filter/FORWARD'))
+  assert.match(forwarded.reply ?? '', /as from 10\.0\.0\.1/)
+  const turned = ask('203.0.113.5', '10.0.0.9:22/TCP')
+  assert.deepEqual([turned.verdict, turned.destination.port], ['accepted', 2222])
+  assert.ok(turned.steps.some((step) => step.hook === 'filter/INPUT'))
+})
+
+test('a drop names the chain’s policy, a reject its rule and line', () => {
+  const dropped = ask('203.0.113.5', '10.0.0.1:25/TCP')
+  assert.equal(dropped.verdict, 'dropped')
+  assert.equal(dropped.steps.at(-1)?.actor.kind, 'chain-policy')
+  const rejected = ask('192.0.2.1', '10.0.1.5:80/TCP')
+  assert.equal(rejected.verdict, 'rejected')
+  const evidence = rejected.steps.at(-1)?.evidence
+  assert.ok(evidence?.kind === 'file')
+  assert.deepEqual([evidence.file, evidence.line], ['rules.txt', 16])
+})
+
+test('from the machine itself: OUTPUT, POSTROUTING, and around to INPUT when it talks to itself', () => {
+  const itself = ask('10.0.0.1', '10.0.0.1:443/TCP')
+  assert.equal(itself.verdict, 'dropped')
+  assert.deepEqual(
+    ['nat/OUTPUT', 'filter/INPUT'].map((place) => itself.steps.some((step) => step.hook === place)),
+    [true, true],
+  )
+  assert.equal(ask('10.0.0.1', '198.51.100.1:80/TCP').verdict, 'accepted')
+})
+
+test('connection state and hook path may be given', () => {
+  assert.equal(ask('203.0.113.5', '10.0.0.1:25/TCP', { ctState: 'established' }).verdict, 'accepted')
+  assert.equal(ask('203.0.113.5', '10.0.0.1:25/TCP', { hookPath: 'forward' }).verdict, 'accepted')
+})
+
+test('masquerading needs the outgoing address, which is unknown, not guessed', () => {
+  const out = ask('10.0.1.5', '198.51.100.1:80/TCP')
+  assert.equal(out.verdict, 'accepted')
+  assert.ok(out.masquerade || out.unknowns.length > 0)
+})
+
+test('names need a cluster', () => {
+  assert.throws(() => ask('pod:shop/web', '10.0.0.1:80/TCP'), /needs a cluster/)
+  assert.throws(() => ask('10.0.0.5', '[fd00::1]:80/TCP'), /different address families/)
+})
