@@ -21,7 +21,7 @@ export function rawFiles(name: string): ReadonlyMap<string, Uint8Array> {
   const put = (path: string, value: unknown) =>
     contents.set(path, new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value)))
   for (const file of readdirSync(join(root, 'objects'))) put(`objects/${file}`, readFileSync(join(root, 'objects', file), 'utf8'))
-  for (const node of readdirSync(root).filter((entry) => entry !== 'objects')) {
+  for (const node of readdirSync(root).filter((entry) => existsSync(join(root, entry, 'ip-addr.json')))) {
     for (const [path, value] of nodeFiles(join(root, node))) put(`nodes/${node}/${path}`, value)
   }
   return contents
