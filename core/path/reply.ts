@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Flight } from '../net/packet.ts'
+import type { Flight, Packet } from '../net/packet.ts'
 import { formatAddress } from '../net/address.ts'
 import type { HookBranch } from '../netfilter/traversal.ts'
 import { isOwnAddress } from '../routing/source.ts'
@@ -23,7 +23,7 @@ export interface Reply {
  */
 export function replyOf(world: World, { traveller, verdict }: Ending, asked: Traveller['flight']['packet']): Reply | undefined {
   const { translations } = traveller
-  if (verdict !== 'delivered' || translations.length === 0) return undefined
+  if (verdict !== 'delivered') return undefined
   const { packet } = traveller.flight
   const back: Flight = {
     ...traveller.flight,
@@ -40,7 +40,10 @@ export function replyOf(world: World, { traveller, verdict }: Ending, asked: Tra
   const endings = walk(quiet, answer(quiet, travellerIn(traveller.netns, back)), { ctState: 'new' })
   const from = endpoint(asked, 'destination')
   const shown = `${from.ip}${from.port === null ? '' : `:${from.port}`}`
-  if (undone.left.length === 0) return { text: `answers reach the sender as from ${shown}`, lost: false }
+  const stopped = endings.find((end) => end.verdict === 'dropped' || end.verdict === 'rejected')
+  if (stopped !== undefined) return stoppedReply(stopped, back.packet)
+  if (undone.left.length === 0)
+    return translations.length === 0 ? undefined : { text: `answers reach the sender as from ${shown}`, lost: false }
   const ending = endings[0]
   const missed = undone.left[0]
   const where = missed === undefined ? '' : `${missed.netns.label === 'host' ? `node ${missed.netns.node}` : missed.netns.label}`
@@ -50,6 +53,13 @@ export function replyOf(world: World, { traveller, verdict }: Ending, asked: Tra
     text: `the answer ${packetText(back.packet)} ${outside} without passing ${where}, which translated the connection: the sender waits for an answer from ${shown} and gets one from ${formatAddress(back.packet.src)}`,
     lost: true,
   }
+}
+
+/** Routes and settings stop it; rules let answers of known connections pass, or are none of this walk's business. */
+function stoppedReply({ traveller }: Ending, answer: Packet): Reply {
+  const last = traveller.steps.at(-1)
+  const where = traveller.netns.label === 'host' ? `node ${traveller.netns.node}` : traveller.netns.label
+  return { text: `the answer ${packetText(answer)} does not get back: at ${where}, ${last?.text ?? 'it is dropped'}`, lost: true }
 }
 
 /** Sent by the namespace that has the address, or by a pod behind it that no snapshot shows. */
