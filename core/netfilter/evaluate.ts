@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import type { Family } from '../net/address.ts'
 import type { Flight } from '../net/packet.ts'
 import { startBranch } from './evaluation/branch.ts'
 import { Budget, Caches } from './evaluation/context.ts'
@@ -35,6 +36,7 @@ export class Netfilter {
   readonly #caches: Caches
   readonly #merging: boolean
   readonly #maxBranches: number
+  readonly #natFamilies = new Map<Family, boolean>()
   readonly #places = new Map<string, readonly PlacedChain[]>()
 
   constructor(
@@ -102,12 +104,20 @@ export class Netfilter {
   }
 
   /** One nat chain is enough for the nat hooks of its family to be registered everywhere. */
-  #hasNat(flight: Flight): boolean {
-    const families = familiesOf('ip', flight.packet.family, 'prerouting')
-    return this.#tables.some(
-      (table) => families.includes(table.family) && [...table.chains.values()].some((chain) => chain.base?.type === 'nat'),
-    )
+  #hasNat({ packet: { family } }: Flight): boolean {
+    let known = this.#natFamilies.get(family)
+    if (known === undefined) {
+      const families = familiesOf('ip', family, 'prerouting')
+      known = this.#tables.some((table) => families.includes(table.family) && hasNatChain(table))
+      this.#natFamilies.set(family, known)
+    }
+    return known
   }
+}
+
+function hasNatChain(table: Table): boolean {
+  for (const chain of table.chains.values()) if (chain.base?.type === 'nat') return true
+  return false
 }
 
 function familiesOf(layer: HookLayer, family: 4 | 6, hook: HookName): readonly TableFamily[] {

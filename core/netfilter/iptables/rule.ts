@@ -3,7 +3,7 @@
 import type { Family } from '../../net/address.ts'
 import type { ParseProblem, Position, Rule } from '../ruleset.ts'
 import type { Statement } from '../statement.ts'
-import { type Extension, type GivenOption, OptionError } from './extension.ts'
+import { type Extension, type ExtensionContext, type GivenOption, OptionError } from './extension.ts'
 import { MATCHES, OPAQUE_MATCHES, RATE_MATCHES, TARGETS } from './extensions.ts'
 import { fragmentMatch, HEADER_OPTIONS, headerMatch } from './header.ts'
 import { splitWords } from './tokens.ts'
@@ -95,10 +95,15 @@ export class SavedRule implements Rule {
     if (unterminated) reader.reasons.push('unterminated quote')
     // `-I CHAIN number`: the number says where, not what.
     reader.read(/^\d+$/.test(words[2] ?? '') ? 3 : 2)
-    const problems = reader.reasons.map((reason) => ({ position: this.position, reason, text: this.text }))
+    const problems =
+      reader.reasons.length === 0
+        ? NO_PROBLEMS
+        : reader.reasons.map((reason) => ({ position: this.position, reason, text: this.text }))
     return { statements: reader.statements, comment: reader.comment, problems }
   }
 }
+
+const NO_PROBLEMS: readonly ParseProblem[] = []
 
 /** Reads the words of one rule. */
 class RuleReader {
@@ -257,7 +262,6 @@ class RuleReader {
   }
 
   #build(part: Part): void {
-    const text = this.#words.slice(part.from, part.to).join(' ')
     if (part.kind === 'jump' || part.kind === 'goto') {
       this.#jump(part.kind, part.name)
       return
@@ -267,16 +271,35 @@ class RuleReader {
       return
     }
     if (!part.extension) {
-      this.#opaque(part, text)
+      this.#opaque(part)
       return
     }
     try {
-      const context = { family: this.#scope.family, name: part.name, text }
-      for (const statement of part.extension.build(part.options, context)) this.statements.push(statement)
+      for (const statement of part.extension.build(part.options, this.#contextOf(part))) this.statements.push(statement)
     } catch (error) {
       this.#refuse(error)
-      this.statements.push({ kind: part.kind === 'match' ? 'unknown-match' : 'unknown-action', name: part.name, text })
+      this.statements.push({
+        kind: part.kind === 'match' ? 'unknown-match' : 'unknown-action',
+        name: part.name,
+        text: this.#text(part),
+      })
     }
+  }
+
+  /** The words are put together only for the few extensions that keep them. */
+  #contextOf(part: Part): ExtensionContext {
+    const text = () => this.#text(part)
+    return {
+      family: this.#scope.family,
+      name: part.name,
+      get text() {
+        return text()
+      },
+    }
+  }
+
+  #text({ from, to }: Part): string {
+    return this.#words.slice(from, to).join(' ')
   }
 
   #jump(kind: 'jump' | 'goto', chain: string): void {
@@ -284,7 +307,8 @@ class RuleReader {
     this.statements.push({ kind: 'verdict', verdict: { kind, chain } })
   }
 
-  #opaque(part: Part, text: string): void {
+  #opaque(part: Part): void {
+    const text = this.#text(part)
     if (part.kind === 'target') {
       this.reasons.push(`no chain or known target "${part.name}"`)
       this.statements.push({ kind: 'unknown-action', name: part.name, text })

@@ -111,7 +111,9 @@ class SaveReader {
   constructor(text: string, file: string, hint: SaveHint) {
     this.#text = text
     this.#file = file
-    this.#family = (hint.family ?? guessFamily(text)) === 6 ? 'ip6' : 'ip'
+    // Usually the first line tells; looking through the whole text costs as much as reading it.
+    const told = GENERATED.test(text.slice(0, text.indexOf('\n')))
+    this.#family = (hint.family ?? (told ? 4 : guessFamily(text))) === 6 ? 'ip6' : 'ip'
     this.#backend = hint.backend ?? 'legacy'
   }
 
