@@ -10,6 +10,7 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { strToU8, zipSync } from 'fflate'
 import { plumbline } from '../test/support/cli.ts'
+import { coloured } from './colour.ts'
 import { COMMANDS } from './commands.ts'
 import { wantsColour } from './io.ts'
 
@@ -304,4 +305,5 @@ test('colour is for terminals, unless refused', () => {
   assert.equal(wantsColour({ NO_COLOR: '1' }, true), false)
   assert.equal(wantsColour({ NO_COLOR: '' }, true), true)
   assert.equal(wantsColour({ TERM: 'dumb' }, true), false)
+  assert.equal(coloured('✔ yes\n  ?    no? a✘b\n'), '\u001b[32m✔\u001b[0m yes\n  \u001b[33m?\u001b[0m    no? a✘b\n')
 })

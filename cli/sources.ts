@@ -47,7 +47,12 @@ export const FILE_OPTIONS: OptionGroup = {
   title: 'Facts from files',
   options: [
     { name: 'bundle', takes: 'value', placeholder: 'PATH', help: 'Bundle (folder or zip), or a Cilium sysdump' },
-    { name: 'objects', takes: 'values', placeholder: 'PATH', help: 'Kubernetes objects: YAML or JSON files, or folders of them' },
+    {
+      name: 'objects',
+      takes: 'values',
+      placeholder: 'PATH',
+      help: 'Kubernetes objects: YAML or JSON files, or folders of them; alone, or beside the rules of one machine',
+    },
   ],
 }
 

@@ -2,6 +2,7 @@
 
 import { formatTrace } from '../../core/path/format.ts'
 import { answer } from '../answer.ts'
+import { coloured } from '../colour.ts'
 import { type Command, JSON_OPTION } from '../command.ts'
 import { EXIT, UsageError } from '../errors.ts'
 import { jsonText } from '../output.ts'
@@ -44,7 +45,11 @@ export const traceCommand: Command = {
     if (options.positionals[0] !== undefined) throw new UsageError(`unexpected \`${options.positionals[0]}\``)
     const source = factSource(options)
     const result = await answer(traceRequest(options, source), source, io)
-    await io.out(options.flag('json') ? jsonText(result) : formatTrace(result, { verbose: options.flag('verbose') }))
+    if (options.flag('json')) await io.out(jsonText(result))
+    else {
+      const text = formatTrace(result, { verbose: options.flag('verbose') })
+      await io.out(io.colour ? coloured(text) : text)
+    }
     return EXIT.answered
   },
 }
