@@ -74,10 +74,15 @@ export class Workbench {
     await this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: label }).first().click({ timeout })
   }
 
-  /** Types into the open input box or quick pick and accepts. */
-  async enter(text: string): Promise<void> {
-    await this.page.locator('.quick-input-widget input.input').fill(text)
-    await this.page.keyboard.press('Enter')
+  /** Chooses a path in the open file dialog of that title. */
+  async choosePath(title: string, path: string): Promise<void> {
+    const dialog = this.page
+      .locator('.quick-input-widget')
+      .filter({ has: this.page.locator('.quick-input-title', { hasText: title }) })
+    await dialog.locator('input.input').fill(path)
+    // The dialog looks the path up while one types; before it has, OK would mean where it was.
+    await this.page.waitForTimeout(1000)
+    await dialog.getByRole('button', { name: 'OK' }).click()
   }
 
   /** The row of a tree view by its label. */
