@@ -62,9 +62,14 @@ export function visitedRule(place: RulePlace, context: TableContext): VisitedRul
   return {
     hook: context.place,
     text: place.rule.text,
-    owner: ownerOf(context.table, place.chain.name, place.rule.comment),
+    owner: ownerOf(context.table, place.chain.name, place.rule.comment, jumpTarget(place.rule)),
     evidence: ruleEvidence(place.rule),
   }
+}
+
+function jumpTarget({ statements }: Rule): string | undefined {
+  const last = statements.at(-1)
+  return last?.kind === 'verdict' && 'chain' in last.verdict ? last.verdict.chain : undefined
 }
 
 /** 1/3, or a percentage where no small fraction says it. */

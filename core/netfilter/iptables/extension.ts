@@ -18,6 +18,21 @@ export interface Extension {
   build(options: readonly GivenOption[], context: ExtensionContext): readonly Statement[]
 }
 
+/** An extension as the rule reader asks it. */
+export interface LoadedExtension {
+  readonly arity: ReadonlyMap<string, number>
+  readonly build: Extension['build']
+}
+
+export function loaded(extensions: Readonly<Record<string, Extension>>): ReadonlyMap<string, LoadedExtension> {
+  return new Map(
+    Object.entries(extensions).map(([name, extension]): [string, LoadedExtension] => [
+      name,
+      { arity: new Map(Object.entries(extension.options)), build: extension.build },
+    ]),
+  )
+}
+
 export interface ExtensionContext {
   readonly family: Family
   /** Its name in the rule, for example "tcp" or "MARK". */
@@ -51,10 +66,23 @@ export function number(option: GivenOption, text = first(option), max = 0xffffff
 }
 
 export function parseNumber(text: string): number | undefined {
-  if (/^(0|[1-9]\d*)$/.test(text)) return Number(text)
+  const decimal = parseDecimal(text)
+  if (decimal !== undefined) return decimal
   if (/^0x[0-9a-f]+$/i.test(text)) return Number.parseInt(text, 16)
   if (/^0[0-7]+$/.test(text)) return Number.parseInt(text, 8)
   return undefined
+}
+
+/** Without leading zeros; by hand, because rules are full of numbers. */
+export function parseDecimal(text: string): number | undefined {
+  if (text.length === 0 || text.length > 10 || (text.charCodeAt(0) === 48 && text.length > 1)) return undefined
+  let value = 0
+  for (let i = 0; i < text.length; i++) {
+    const digit = text.charCodeAt(i) - 48
+    if (digit < 0 || digit > 9) return undefined
+    value = value * 10 + digit
+  }
+  return value
 }
 
 /** `value[/mask]` of 32 bits; `defaultMask` when there is no mask. */

@@ -3,7 +3,7 @@
 import { type Address, type Family, parseAddress } from '../../net/address.ts'
 import { and, compare, prefixElement, range, value } from '../elements.ts'
 import type { Element, Expression, Match } from '../statement.ts'
-import { first, type GivenOption, invalid, parseNumber } from './extension.ts'
+import { first, type GivenOption, invalid, parseDecimal, parseNumber } from './extension.ts'
 import { PROTOCOLS } from './names.ts'
 
 /** The part of a rule that is no extension: protocol, addresses, interfaces (struct ipt_ip, struct ip6t_ip6). */
@@ -104,15 +104,15 @@ function maskedAddress(option: GivenOption, family: Family, text: string): { ele
   if (slash < 0) return { element: value(address.value) }
   const length = text.slice(slash + 1)
   const width = family === 4 ? 32 : 128
-  if (/^\d{1,3}$/.test(length)) {
-    const bits = Number(length)
+  const bits = parseDecimal(length)
+  if (bits !== undefined) {
     if (bits > width) throw invalid(option)
     return { element: bits === width ? value(address.value) : prefixElement(address, bits) }
   }
   const mask = parseAddress(length)
   if (mask === undefined || mask.family !== family) throw invalid(option)
-  const bits = prefixLength(mask)
-  if (bits !== undefined) return { element: prefixElement(address, bits) }
+  const contiguous = prefixLength(mask)
+  if (contiguous !== undefined) return { element: prefixElement(address, contiguous) }
   return { element: value(applyMask(address, mask)), mask: mask.value }
 }
 

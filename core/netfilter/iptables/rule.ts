@@ -3,7 +3,7 @@
 import type { Family } from '../../net/address.ts'
 import type { ParseProblem, Position, Rule } from '../ruleset.ts'
 import type { Statement } from '../statement.ts'
-import { type Extension, type ExtensionContext, type GivenOption, OptionError } from './extension.ts'
+import { type ExtensionContext, type GivenOption, type LoadedExtension, OptionError } from './extension.ts'
 import { MATCHES, OPAQUE_MATCHES, RATE_MATCHES, TARGETS } from './extensions.ts'
 import { fragmentMatch, HEADER_OPTIONS, headerMatch } from './header.ts'
 import { splitWords } from './tokens.ts'
@@ -18,7 +18,7 @@ export interface TableScope {
 interface Part {
   readonly kind: 'match' | 'target' | 'jump' | 'goto'
   readonly name: string
-  readonly extension: Extension | undefined
+  readonly extension: LoadedExtension | undefined
   readonly options: GivenOption[]
   readonly from: number
   to: number
@@ -105,6 +105,27 @@ export class SavedRule implements Rule {
 
 const NO_PROBLEMS: readonly ParseProblem[] = []
 
+/** The words are put together only for the few extensions that keep them. */
+class PartContext implements ExtensionContext {
+  readonly family: Family
+  readonly #part: Part
+  readonly #words: readonly string[]
+
+  constructor(family: Family, part: Part, words: readonly string[]) {
+    this.family = family
+    this.#part = part
+    this.#words = words
+  }
+
+  get name(): string {
+    return this.#part.name
+  }
+
+  get text(): string {
+    return this.#words.slice(this.#part.from, this.#part.to).join(' ')
+  }
+}
+
 /** Reads the words of one rule. */
 class RuleReader {
   readonly statements: Statement[] = []
@@ -176,13 +197,17 @@ class RuleReader {
     // An opaque match may have options that are spelled like the header's.
     const last = this.#parts.at(-1)
     const header = last && !last.extension && word.startsWith('--') ? undefined : HEADER_OPTIONS.get(word)
-    if (header && !(word.startsWith('--') && last?.extension && word in last.extension.options)) {
+    if (header && !(word.startsWith('--') && last?.extension?.arity.has(word))) {
       return this.#headerOption(header, at, negated)
     }
     return this.#extensionOption(word, at, negated)
   }
 
-  #startPart(kind: 'match' | 'target' | 'goto', extensions: ReadonlyMap<string, Extension> | undefined, at: number): number {
+  #startPart(
+    kind: 'match' | 'target' | 'goto',
+    extensions: ReadonlyMap<string, LoadedExtension> | undefined,
+    at: number,
+  ): number {
     const name = this.#words[at + 1]
     if (name === undefined) {
       this.reasons.push(`${this.#words[at]} without a name`)
@@ -227,7 +252,7 @@ class RuleReader {
       this.#unknownMatch(word, at, at + 1)
       return at + 1
     }
-    const arity = part.extension?.options[word]
+    const arity = part.extension?.arity.get(word)
     if (arity === undefined) {
       // Of a match or target nobody knows: its words are kept, not read.
       part.to = at + 1
@@ -252,10 +277,10 @@ class RuleReader {
     if (!word.startsWith('-')) return undefined
     for (let i = this.#parts.length - 1; i >= 0; i--) {
       const part = this.#parts[i]
-      if (part?.extension && word in part.extension.options) return part
+      if (part?.extension?.arity.has(word)) return part
     }
     const implied = this.#protocol === undefined ? undefined : MATCHES.get(this.#protocol)
-    if (!implied || !(word in implied.options)) return undefined
+    if (!implied?.arity.has(word)) return undefined
     const part: Part = { kind: 'match', name: this.#protocol ?? '', extension: implied, options: [], from: 0, to: 0 }
     this.#parts.unshift(part)
     return part
@@ -275,7 +300,8 @@ class RuleReader {
       return
     }
     try {
-      for (const statement of part.extension.build(part.options, this.#contextOf(part))) this.statements.push(statement)
+      for (const statement of part.extension.build(part.options, new PartContext(this.#scope.family, part, this.#words)))
+        this.statements.push(statement)
     } catch (error) {
       this.#refuse(error)
       this.statements.push({
@@ -283,18 +309,6 @@ class RuleReader {
         name: part.name,
         text: this.#text(part),
       })
-    }
-  }
-
-  /** The words are put together only for the few extensions that keep them. */
-  #contextOf(part: Part): ExtensionContext {
-    const text = () => this.#text(part)
-    return {
-      family: this.#scope.family,
-      name: part.name,
-      get text() {
-        return text()
-      },
     }
   }
 

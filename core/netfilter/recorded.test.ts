@@ -5,11 +5,11 @@ import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
 import { describe, it } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { parseIpsets } from '../core/netfilter/ipset/save.ts'
-import { parseIptablesSave } from '../core/netfilter/iptables/save.ts'
-import { parseNft } from '../core/netfilter/nft/nft.ts'
+import { parseIpsets } from './ipset/save.ts'
+import { parseIptablesSave } from './iptables/save.ts'
+import { parseNft } from './nft/nft.ts'
 
-const FIXTURES = fileURLToPath(new URL('fixtures/raw', import.meta.url))
+const FIXTURES = fileURLToPath(new URL('../../test/fixtures/raw', import.meta.url))
 const FILES = globSync('*/*/*{-save.txt,nft-ruleset.*}', { cwd: FIXTURES }).sort()
 
 describe('recorded rules', () => {
