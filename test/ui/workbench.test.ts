@@ -47,7 +47,10 @@ test('open a bundle, ask where a packet goes, and see it in under two seconds', 
   pictured('trace', async () => {
     await workbench.runCommand('Plumbline: Open Bundle…')
     await workbench.choosePath('Open Bundle', join(workbench.server.folder, 'incident', 'bundle.json'))
-    await workbench.page.locator('.part.statusbar').getByText(/incident|bundle\.json/).waitFor()
+    await workbench.page
+      .locator('.part.statusbar')
+      .getByText(/incident|bundle\.json/)
+      .waitFor()
     await workbench.runCommand('Plumbline: Trace Packet…')
     await workbench.pick('shop/client-n1')
     await workbench.pick('shop/web')
@@ -79,7 +82,10 @@ test('the evidence of a step opens beside it', () =>
 
 test('the side bar shows the bundle and remembers the question', () =>
   pictured('sidebar', async () => {
-    await workbench.page.locator('.activitybar').getByRole('tab', { name: /^Plumbline/ }).click()
+    await workbench.page
+      .locator('.activitybar')
+      .getByRole('tab', { name: /^Plumbline/ })
+      .click()
     await workbench.treeItem('bundle.json').waitFor()
     await workbench.treeItem('shop/client-n1').waitFor()
     await workbench.screenshot('side-bar')
