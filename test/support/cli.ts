@@ -14,6 +14,8 @@ export interface CliResult {
 export interface CliSetting {
   readonly env?: Readonly<Record<string, string>>
   readonly input?: string
+  /** Milliseconds; a minute if not told. */
+  readonly timeout?: number
   /** Told of standard error as it grows, for tests that interrupt. */
   readonly onStderr?: (text: string, interrupt: () => void) => void
 }
@@ -25,7 +27,7 @@ const TIMEOUT = 60_000
 export function plumbline(args: readonly string[], setting: CliSetting = {}): Promise<CliResult> {
   const main = process.env['PLUMBLINE_CLI'] ?? MAIN
   const env = { ...process.env, NO_COLOR: '', FORCE_COLOR: '', KUBECONFIG: '/nonexistent/kubeconfig', ...setting.env }
-  const child = spawn(process.execPath, [main, ...args], { env, timeout: TIMEOUT, stdio: 'pipe' })
+  const child = spawn(process.execPath, [main, ...args], { env, timeout: setting.timeout ?? TIMEOUT, stdio: 'pipe' })
   let stdout = ''
   let stderr = ''
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
