@@ -21,7 +21,7 @@ if [ "${LIVE:-}" = 1 ]; then
   KUBECONFIG=$(lab/lab kubeconfig)
   export KUBECONFIG
   node dist/cli.js agent install --yes
-  facts=(--kubeconfig "$KUBECONFIG" --context lab --prove)
+  facts=(--kubeconfig "$KUBECONFIG" --prove)
 else
   facts=(--bundle "test/fixtures/bundles/$PROXY.zip")
 fi
