@@ -51,6 +51,7 @@ export class AgentTransport implements SessionManager {
       { ...headers, [constants.HTTP2_HEADER_METHOD]: method, [constants.HTTP2_HEADER_PATH]: path },
       options,
     )
+    readAtOnce(stream)
     this.#requests += 1
     clearTimeout(this.#idle)
     stream.once('close', () => {
@@ -106,4 +107,21 @@ export class AgentTransport implements SessionManager {
       })
     })
   }
+}
+
+/**
+ * Begins to iterate over the answer now rather than when connect-node does, once the headers were judged. A short answer may
+ * have arrived whole by then: the stream is then `closed`, though nothing was read yet, and Node (seen in 24.21) refuses to
+ * iterate over it with a premature close.
+ */
+function readAtOnce(stream: ClientHttp2Stream): void {
+  const chunks: AsyncIterator<unknown> = stream[Symbol.asyncIterator]()
+  let first: Promise<IteratorResult<unknown>> | undefined = chunks.next()
+  first.catch(() => {}) // Whoever reads the answer hears of it as well.
+  const next = () => {
+    const result = first ?? chunks.next()
+    first = undefined
+    return result
+  }
+  Object.assign(stream, { [Symbol.asyncIterator]: () => ({ next }) })
 }

@@ -3,11 +3,17 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server } from 'node:http'
+import { createServer as createHttp2Server } from 'node:http2'
 import type { AddressInfo } from 'node:net'
+import { duplexPair } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
+import { create } from '@bufbuild/protobuf'
+import { connectNodeAdapter } from '@connectrpc/connect-node'
 import { KubeConfig } from '@kubernetes/client-node'
 import { type WebSocket, WebSocketServer } from 'ws'
+import { Agent, FileEndSchema, FileStartSchema, type SnapshotChunk, SnapshotEndSchema } from '../gen/agent_pb.js'
+import { AgentClient } from './agentClient.ts'
 import { ApiServer } from './apiServer.ts'
 import { ApiError, PlumblineError } from './errors.ts'
 import { PodStream } from './podStream.ts'
@@ -161,3 +167,46 @@ test('a missing right is named, with the right', async () => {
   assert.ok(ApiError.is(error.cause))
   assert.deepEqual(error.cause.missing, { verb: 'create', group: '', resource: 'pods/exec', namespace: 'plumbline' })
 })
+
+test('carries the agent protocol, a large snapshot included', async () => {
+  const content = Buffer.alloc(20 << 20, 'rules and more rules ')
+  const agent = createHttp2Server(
+    connectNodeAdapter({
+      routes: (router) =>
+        router.service(Agent, {
+          getNodeInfo: () => ({ nodeName: 'n1', protocolVersion: 1 }),
+          snapshot: () => chunksOf('nft.txt', content),
+        }),
+    }),
+  )
+  behave = (socket) => {
+    const [near, far] = duplexPair()
+    agent.emit('connection', far)
+    // Everything of a few milliseconds in one message, as a busy API server does: short answers then arrive whole.
+    const waiting: Buffer[] = []
+    const flush = setInterval(() => {
+      const batch = Buffer.concat(waiting.splice(0))
+      for (let at = 0; at < batch.length; at += 1 << 20) socket.send(frame(1, batch.subarray(at, at + (1 << 20))))
+    }, 5)
+    near.on('data', (chunk: Buffer) => waiting.push(chunk))
+    near.on('error', () => {})
+    near.on('close', () => clearInterval(flush))
+    socket.on('message', (message: Buffer) => message[0] === 0 && near.write(message.subarray(1)))
+    socket.on('close', () => near.destroy())
+  }
+  const client = new AgentClient('n1', { open: () => open() })
+  assert.equal((await client.nodeInfo()).nodeName, 'n1')
+  const files = new Map<string, Uint8Array>()
+  await client.snapshot({}, { file: (path, bytes) => void files.set(path, bytes), problem: () => {} })
+  assert.ok(content.equals(files.get('nft.txt') ?? Buffer.alloc(0)))
+  client.close()
+})
+
+async function* chunksOf(path: string, content: Buffer) {
+  const chunk = (value: SnapshotChunk['content']) => ({ content: value })
+  yield chunk({ case: 'file', value: create(FileStartSchema, { path }) })
+  for (let at = 0; at < content.length; at += 64 << 10)
+    yield chunk({ case: 'data', value: content.subarray(at, at + (64 << 10)) })
+  yield chunk({ case: 'end', value: create(FileEndSchema, { size: BigInt(content.length) }) })
+  yield chunk({ case: 'done', value: create(SnapshotEndSchema, { files: 1 }) })
+}

@@ -128,7 +128,8 @@ export class PodStream extends Duplex {
   }
 
   async #refusal(response: IncomingMessage): Promise<Error> {
-    const body = await text(response)
+    // Proxies and VS Code's own agent may end the connection before the body; the status is then all there is.
+    const body = await text(response).catch(() => `HTTP status ${response.statusCode ?? '?'}`)
     const { namespace } = this.#target
     const cause = apiError(
       response.statusCode ?? 0,
