@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type Outcome, TRACE_SCHEMA, type TraceAnswer, type Verdict } from './answer.ts'
+import { type Outcome, type Step, TRACE_SCHEMA, type TraceAnswer, type Verdict } from './answer.ts'
 import { compareProof, type ObservedAttempt } from './proof.ts'
 
 const source = { ip: '10.244.0.4', port: null }
@@ -68,4 +68,35 @@ test('what could not be tried or is unknown proves nothing', () => {
   assert.equal(compareProof(answer(outcome('delivered')), [], 'now').result, 'inconclusive')
   assert.equal(compareProof(answer(outcome('unknown')), [attempt('timeout')], 'now').result, 'inconclusive')
   assert.equal(compareProof(answer(outcome('forwarded')), [attempt('timeout')], 'now').result, 'inconclusive')
+})
+
+test('what another node does to the packet can not be seen where it started', () => {
+  const step = (node: string, effect: Step['effect'], before: string | null, after: string | null): Step => ({
+    node,
+    netns: 'host',
+    hook: 'nat/PREROUTING',
+    actor: { kind: 'rule', ref: 'r' },
+    effect,
+    before,
+    after,
+    evidence: null,
+    text: '',
+  })
+  const elsewhere = {
+    ...outcome('delivered'),
+    steps: [
+      step('n1', 'masquerade', '10.244.0.4 -> 10.200.0.12:30080', '10.200.0.11 -> 10.200.0.12:30080'),
+      step('n2', 'dnat', '10.200.0.11 -> 10.200.0.12:30080', '10.200.0.11 -> 10.244.1.3:8080'),
+    ],
+  }
+  const question = { ...answer().question, destination: { ip: '10.200.0.12', port: 30080 } }
+  const proof = (seen: ObservedAttempt) => compareProof({ ...answer(elsewhere), question }, [seen], 'now').result
+  const met = { ...attempt('connected', '10.200.0.12', '10.200.0.11'), destination: { ip: '10.200.0.12', port: 30080 } }
+  assert.equal(proof(met), 'confirmed')
+  assert.equal(proof(attempt('connected')), 'contradicted')
+})
+
+test('a node that has said often enough that it refuses falls silent', () => {
+  const attempts = [attempt('refused', null, null), attempt('timeout', null, null)]
+  assert.equal(compareProof(answer(outcome('rejected')), attempts, 'now').result, 'confirmed')
 })
