@@ -253,3 +253,28 @@ type Pin struct {
 	Kind string `json:"kind"`
 	ID   uint32 `json:"id"`
 }
+
+// MapDump is an entry of bpf/maps/index.json: what bpf/maps/<name>.bin holds.
+type MapDump struct {
+	Name           string `json:"name"`
+	File           string `json:"file"`
+	Path           string `json:"path"`
+	ID             uint32 `json:"id"`
+	Type           string `json:"type"`
+	KeySize        uint32 `json:"keySize"`
+	ValueSize      uint32 `json:"valueSize"`
+	ValuesPerEntry uint32 `json:"valuesPerEntry"`
+	MaxEntries     uint32 `json:"maxEntries"`
+	Flags          uint32 `json:"flags"`
+	Count          uint64 `json:"count"`
+	Truncated      bool   `json:"truncated"`
+	Incomplete     string `json:"incomplete,omitempty"`
+}
+
+// Cilium is bpf/cilium.json: whether Cilium's agent runs on the node, and how it is configured.
+type Cilium struct {
+	Running bool `json:"running"`
+	// ConfigFile is where Config was read, as the node sees it; "" if there is none.
+	ConfigFile string         `json:"configFile,omitempty"`
+	Config     map[string]any `json:"config,omitempty"`
+}

@@ -70,3 +70,6 @@ func attachName(kind ebpf.AttachType) string {
 	}
 	return fmt.Sprintf("attach_%d", kind)
 }
+
+// MapType names a number of enum bpf_map_type.
+func MapType(number uint32) string { return name(number, mapTypes) }

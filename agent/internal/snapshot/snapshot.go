@@ -25,10 +25,11 @@ const (
 	PartNetfilter = "netfilter"
 	PartConntrack = "conntrack"
 	PartBPF       = "bpf"
+	PartMaps      = "maps"
 )
 
 // Parts lists them all.
-var Parts = []string{PartNode, PartNetns, PartNetfilter, PartConntrack, PartBPF}
+var Parts = []string{PartNode, PartNetns, PartNetfilter, PartConntrack, PartBPF, PartMaps}
 
 // DefaultConntrackEntries bounds the entries of one namespace when a request doesn't.
 const DefaultConntrackEntries = 20_000
@@ -113,6 +114,9 @@ func (r *run) collect(ctx context.Context) error {
 	}
 	if r.wants(PartBPF) {
 		group.Go(func() error { return r.bpf(ctx) })
+	}
+	if r.wants(PartMaps) {
+		group.Go(func() error { return r.maps(ctx) })
 	}
 	return group.Wait()
 }
