@@ -86,7 +86,7 @@ func leftRoutes() ([]string, error) {
 			return nil, err
 		}
 		for _, line := range strings.Split(output, "\n") {
-			for _, network := range []string{"10.200.0.", "10.244.", "203.0.113.", "fd00:10:"} {
+			for _, network := range []string{"10.200.0.", "10.244.", lbNet, "fd00:10:"} {
 				if strings.Contains(line, network) {
 					found = append(found, "route "+strings.TrimSpace(line))
 					break

@@ -35,7 +35,7 @@ const (
 	podNet6  = "fd00:10:244::/56"               //
 	podNets  = podNet4 + "," + podNet6          //
 	services = "10.96.0.0/16,fd00:10:96::/112"  // all Services
-	lbNet    = "203.0.113.0/24"                 // load balancer and external addresses, routed to n1
+	lbNet    = "203.0.113.0/27"                 // load balancer and external addresses, routed to n1; no more: machines have routes
 	AppTar   = DiskDir + "/app.tar"             // the workload image
 	Config   = RunDir + "/pki/admin.kubeconfig" // the administrator's kubeconfig
 )
