@@ -3,6 +3,7 @@
 /** A trace as it was asked: in the words of the command line, so that it can be kept, shown and asked again. */
 
 import { IPPROTO } from '../../core/net/packet.ts'
+import { formatAddress } from '../../core/net/address.ts'
 import { hasPorts, type Place, PlaceError, parsePlace } from '../../core/path/place.ts'
 
 export interface AskedTrace {
@@ -34,22 +35,18 @@ export function reversed(asked: AskedTrace, destination: { readonly ip: string }
   const { from, to, protocol } = parseTrace(asked)
   const name = protocolName(protocol)
   const sender = to.kind === 'pod' ? `pod:${to.namespace}/${to.name}` : to.kind === 'host' ? `host:${to.node}` : destination.ip
-  const end = from.kind === 'address' ? bracketed(from.text.replace(/[:/].*$/, '')) : withoutPort(from)
+  const end = nameOf(from, hasPorts(protocol))
   if (!hasPorts(protocol)) return { from: sender, to: `${end}/${name}` }
   // Answers go to a port the kernel chose; any one stands for it.
   return { from: sender, to: `${end}:${sourcePort ?? 40_000}/${name}` }
 }
 
-function withoutPort(place: Place): string {
-  return place.kind === 'host'
-    ? `host:${place.node}`
-    : place.kind === 'address'
-      ? place.text
-      : `pod:${place.namespace}/${place.name}`
-}
-
-function bracketed(ip: string): string {
-  return ip.includes(':') ? `[${ip}]` : ip
+/** A place without port and protocol; an IPv6 address in brackets where a port is to follow. */
+function nameOf(place: Place, beforePort: boolean): string {
+  if (place.kind === 'host') return `host:${place.node}`
+  if (place.kind !== 'address') return `pod:${place.namespace}/${place.name}`
+  const ip = formatAddress(place.address)
+  return beforePort && place.address.family === 6 ? `[${ip}]` : ip
 }
 
 export function protocolName(protocol: number): string {

@@ -6,6 +6,9 @@ import assert from 'node:assert/strict'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import * as vscode from 'vscode'
+import { AgentDeployment } from '../../../cluster/agentDeployment.ts'
+import { readManifests } from '../../../cluster/manifests.ts'
+import { ClusterSession } from '../../../cluster/session.ts'
 import type { LiveSource } from '../../../src/sources/liveSource.ts'
 import type { TracePanel } from '../../../src/trace/tracePanel.ts'
 import { environment, plumbline, rowAt, rows, runTests } from './harness.ts'
@@ -74,7 +77,7 @@ async function deploys(): Promise<void> {
 async function showsNode(): Promise<void> {
   const below = await rows(await rowAt(CONTEXT, 'Nodes', 'n1'))
   const facts = new Map(below.map((row) => [row.label, row.description]))
-  assert.ok(facts.get('Kernel'))
+  assert.ok(facts.get('Kernel'), (await live()).current?.partial.join('\n'))
   assert.equal(facts.get('Services by'), 'iptables')
   assert.match(facts.get('Conntrack') ?? '', / % of /)
   const interfaces = (await rows(await rowAt(CONTEXT, 'Nodes', 'n1', 'Interfaces and Hooks'))).map((row) => row.label)
@@ -125,14 +128,21 @@ async function opensEvidence(): Promise<void> {
   assert.equal(editor.document.uri.scheme, 'plumbline-evidence')
 }
 
-async function tracesDrop(): Promise<void> {
-  const panel = await trace('pod:shop/client-n1', 'svc:vault/safe:8200/TCP')
-  assert.ok(panel.traced?.answer.lanes.length)
-  const blocked = await trace('pod:shop/client-n1', 'svc:shop/ghost:80/TCP').catch(() => undefined)
-  assert.ok(
-    blocked === undefined ||
-      blocked.traced?.answer.lanes.every((lane) => lane.outcomes.every((outcome) => outcome.verdict !== 'delivered')),
-  )
+async function tracesRejection(): Promise<void> {
+  const { app } = await plumbline()
+  const panel = await trace('pod:shop/client-n1', 'svc:shop/ghost:80/TCP')
+  const verdicts = panel.traced?.answer.lanes.flatMap((lane) => lane.outcomes.map((outcome) => outcome.verdict))
+  assert.deepEqual(new Set(verdicts), new Set(['rejected']), 'a service without endpoints')
+  assert.equal((await panel.prove(new AbortController().signal)).result, 'confirmed')
+  assert.equal(app.history.records[0]?.mood, 'bad')
+}
+
+async function refusesUnknownPlaces(): Promise<void> {
+  const { app } = await plumbline()
+  const open = app.traces.panels.length
+  assert.equal(await app.traces.open(await live(), { from: 'pod:shop/nobody', to: 'svc:shop/web:80/TCP' }), undefined)
+  await assert.rejects(app.traces.open(await live(), { from: 'svc:shop/web', to: '10.0.0.1:80/TCP' }), /packets are sent by pods/)
+  assert.equal(app.traces.panels.length, open, 'no empty panel stays')
 }
 
 async function savesBundle(): Promise<void> {
@@ -154,11 +164,11 @@ async function removes(): Promise<void> {
   await vscode.commands.executeCommand('plumbline.agent.remove', await rowAt(CONTEXT))
   const source = await live()
   assert.deepEqual(source.agents, [])
-  const { AgentDeployment } = await import('../../../cluster/agentDeployment.ts')
-  const { readManifests } = await import('../../../cluster/manifests.ts')
-  const session = source.session ?? assert.fail('connected')
+  // Asked through a connection of the test's own, so that it doesn't believe the extension.
+  const session = await ClusterSession.open(source.context)
   const manifests = await readManifests(join(app.extensionUri.fsPath, 'agent/deploy'))
   assert.deepEqual(await new AgentDeployment(session.server, manifests).leftovers(), [])
+  session.close()
 }
 
 async function disconnects(): Promise<void> {
@@ -176,7 +186,8 @@ export async function run(): Promise<void> {
     ['shows what a node holds', showsNode],
     ['traces a service and proves the answer', tracesAndProves],
     ['opens evidence at the line that decided', opensEvidence],
-    ['traces what is not delivered', tracesDrop],
+    ['traces and proves a rejection', tracesRejection],
+    ['refuses places that do not exist', refusesUnknownPlaces],
     ['saves a bundle that answers the same questions', savesBundle],
     ['removes the agent and leaves nothing', removes],
     ['disconnects', disconnects],
