@@ -4,6 +4,7 @@ import { type Connection, IPPROTO, type Packet, TCP_FLAG, type Tuple } from '../
 import type { ExistingConnection } from '../traversal.ts'
 import { type Branch, withStep } from './branch.ts'
 import type { HookContext } from './context.ts'
+import { portOf } from './translate.ts'
 import { describePacket, invertTuple, isIcmp, isIcmpQuery, rewrite, tupleOf } from './tuple.ts'
 
 /** IPS_* bits of an existing entry (include/uapi/linux/netfilter/nf_conntrack_common.h). */
@@ -39,7 +40,7 @@ function describeState(connection: Connection, existing: ExistingConnection | un
 
 function continued(existing: ExistingConnection, branch: Branch): Connection {
   const { direction, original, reply, status, mark } = existing
-  const state = direction === 'reply' || status & IPS.seenReply ? 'established' : status & IPS.expected ? 'related' : 'new'
+  const state = continuedState(existing, branch.flight.packet)
   const confirmed = (status & IPS.confirmed) !== 0
   return {
     state,
@@ -57,6 +58,18 @@ function continued(existing: ExistingConnection, branch: Branch): Connection {
     assured: (status & IPS.assured) !== 0,
     helper: undefined,
   }
+}
+
+function continuedState({ direction, status }: ExistingConnection, packet: Packet): Connection['state'] {
+  if (direction === 'reply' || status & IPS.seenReply) return 'established'
+  if (status & IPS.expected) return 'related'
+  return waitsForAnswer(packet) ? 'new' : 'invalid'
+}
+
+/** After a SYN nobody has answered yet, only another SYN or a reset can follow (tcp_conntracks, sSS). */
+function waitsForAnswer({ protocol, tcpFlags }: Packet): boolean {
+  if (protocol !== IPPROTO.tcp || tcpFlags === undefined) return true
+  return (tcpFlags & TCP_FLAG.rst) !== 0 || (tcpFlags & (TCP_FLAG.syn | TCP_FLAG.ack)) === TCP_FLAG.syn
 }
 
 function fresh(packet: Packet, original: Tuple, branch: Branch): Connection {
@@ -116,7 +129,7 @@ export function applyTranslation(branch: Branch, connection: Connection, manip: 
   const wanted = invertTuple(forward ? connection.reply : connection.original)
   const { flight } = branch
   const address = manip === 'dst' ? wanted.dst : wanted.src
-  const port = manip === 'dst' ? wanted.dport : wanted.sport
+  const port = portOf(wanted, manip)
   const packet = rewrite(flight.packet, manip, address, port)
   return withStep(
     { ...branch, flight: { ...flight, packet } },

@@ -83,12 +83,14 @@ function shownPort(packet: Packet, manip: 'src' | 'dst'): number | undefined {
   return manip === 'dst' ? packet.dport : packet.sport
 }
 
-/** The part of a tuple that port translation works on: an ICMP id stands on the source side only. */
-function portOf(tuple: Tuple, manip: 'src' | 'dst'): number | undefined {
+/** The part of a tuple that port translation works on: of ICMP it is the id, whichever end is rewritten. */
+export function portOf(tuple: Tuple, manip: 'src' | 'dst'): number | undefined {
+  if (isIcmp(tuple.protocol)) return tuple.sport
   return manip === 'dst' ? tuple.dport : tuple.sport
 }
 
 function withEnd(tuple: Tuple, manip: 'src' | 'dst', address: Address, port: number | undefined): Tuple {
+  if (isIcmp(tuple.protocol)) return { ...tuple, [manip]: address, sport: port }
   return manip === 'dst' ? { ...tuple, dst: address, dport: port } : { ...tuple, src: address, sport: port }
 }
 
@@ -153,9 +155,9 @@ function choosePorts(
 ): PortChoice[] {
   const current = portOf(tuple, manip)
   const keep = [{ port: current, probability: 1 }]
-  if (isIcmp(tuple.protocol)) return manip === 'src' && range.flags.fullyRandom ? [{ port: undefined, probability: 1 }] : keep
-  if (!hasPorts(tuple.protocol)) return keep
   const random = range.flags.random || range.flags.fullyRandom
+  if (isIcmp(tuple.protocol)) return random ? [{ port: undefined, probability: 1 }] : keep
+  if (!hasPorts(tuple.protocol)) return keep
   const used = isUsed(tuple, connection, context)
   if (!random) {
     if (!range.ports) {

@@ -56,10 +56,10 @@ export function sameTuple(a: Tuple, b: Tuple): boolean {
   return a.sport === b.sport && a.dport === b.dport && sameAddress(a.src, b.src) && sameAddress(a.dst, b.dst)
 }
 
-/** The packet with one end replaced, as nf_nat_manip_pkt writes it. */
+/** The packet with one end replaced, as nf_nat_manip_pkt writes it. For ICMP, `port` is the id. */
 export function rewrite(packet: Packet, end: 'src' | 'dst', address: Address, port: number | undefined): Packet {
   if (isIcmp(packet.protocol)) {
-    const icmp = packet.icmp && end === 'src' ? { ...packet.icmp, id: port } : packet.icmp
+    const icmp = packet.icmp && { ...packet.icmp, id: port }
     return { ...packet, [end]: address, icmp }
   }
   return { ...packet, [end]: address, [end === 'src' ? 'sport' : 'dport']: port }
