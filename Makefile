@@ -14,9 +14,9 @@ export PLUMBLINE_CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cach
 PROXY ?= iptables
 LAB := lab/lab
 
-PACKAGES_BUILD  := clang llvm libbpf-dev ca-certificates
-PACKAGES_KERNEL := iptables nftables ipset conntrack iproute2 python3
-PACKAGES_LAB    := containerd runc containernetworking-plugins util-linux procps $(PACKAGES_KERNEL)
+PACKAGES_BUILD  := clang llvm linux-libc-dev ca-certificates
+PACKAGES_KERNEL := iptables nftables ipset conntrack iproute2 netbase python3
+PACKAGES_LAB    := containerd runc containernetworking-plugins ethtool util-linux procps clang-19 llvm-19 bpftool $(PACKAGES_KERNEL)
 PACKAGES_UI     := chromium fonts-dejavu-core g++ make python3 libkrb5-dev libsecret-1-dev libx11-dev libxkbfile-dev
 
 .PHONY: help
@@ -68,7 +68,7 @@ agent-image: modules packages-build packages-kernel ## The agent's container ima
 	@$(MAKE) -C agent image
 
 .PHONY: kernel
-kernel: modules generate packages-kernel ## Predictions against what the kernel does, in network namespaces
+kernel: modules generate packages-kernel packages-lab ## Predictions against what the kernel does, in network namespaces
 	@node scripts/test.ts kernel
 
 .PHONY: cluster
@@ -96,7 +96,7 @@ lab-binary: packages-lab
 	@$(LAB) build
 lab-test: lab-binary ## The lab itself: comes up in every mode, works, leaves nothing
 	@cd lab && go vet ./... && PLUMBLINE_LAB_E2E=all go test -count=1 ./...
-lab-up: lab-binary ## A real two-node cluster; PROXY=iptables|nftables|mixed
+lab-up: lab-binary ## A real two-node cluster; PROXY=iptables|nftables|mixed|cilium|half
 	@$(LAB) up --proxy=$(PROXY)
 lab-down: ## Ends it and leaves nothing
 	@$(LAB) down

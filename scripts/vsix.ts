@@ -9,7 +9,7 @@ const output = 'dist/plumbline.vsix'
 
 execFileSync(
   'node_modules/.bin/vsce',
-  ['package', '--no-dependencies', '--allow-missing-repository', '--skip-license', '--out', output],
+  ['package', '--no-dependencies', '--allow-missing-repository', '--no-rewrite-relative-links', '--out', output],
   {
     stdio: ['ignore', 'ignore', 'inherit'],
   },
