@@ -101,7 +101,7 @@ lab-up: lab-binary ## A real two-node cluster; PROXY=iptables|nftables|mixed|cil
 lab-down: ## Ends it and leaves nothing
 	@$(LAB) down
 lab-record: build agent-image lab-binary ## Records the bundles that unit tests and the demo use
-	@$(LAB) record
+	@$(LAB) record -- scripts/record-bundle.sh
 
 .PHONY: clean
 clean: ## Removes what was built here (not the caches outside the tree)
