@@ -7,18 +7,22 @@
 
 import { createConnection } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { create } from '@bufbuild/protobuf'
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
 import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect'
 import { createGrpcTransport } from '@connectrpc/connect-node'
 import { printable } from '../core/text/printable.ts'
 import {
   Agent,
+  DumpMapRequestSchema,
+  type MapChange,
+  type MapChunk,
   type NodeInfo,
   type ProbeRequest,
   type ProbeResult,
   type SnapshotChunk,
   type SnapshotRequest,
   SnapshotRequestSchema,
+  WatchMapRequestSchema,
 } from '../gen/agent_pb.js'
 import { AgentTransport } from './agentTransport.ts'
 import { CancelledError, messageOf, PlumblineError, quoted } from './errors.ts'
@@ -30,6 +34,9 @@ export const PROTOCOL_VERSION = 1
 const INFO_TIMEOUT = 10_000
 const SNAPSHOT_TIMEOUT = 120_000
 const PROBE_MARGIN = 5_000
+const DUMP_TIMEOUT = 300_000
+/** The longest a timer can be: a watch ends when somebody ends it. */
+const NO_TIMEOUT = 2 ** 31 - 1
 const MAX_MESSAGE = 64 * 1024 * 1024
 
 export interface SnapshotSink {
@@ -99,6 +106,28 @@ export class AgentClient {
     return this.#call(signal, timeout, (bounded) => this.#client.probe(request, { signal: bounded }))
   }
 
+  /** Hands over the messages of a dump as they arrive; the node waits while `take` works. */
+  async dumpMap(
+    request: MessageInitShape<typeof DumpMapRequestSchema>,
+    take: (chunk: MapChunk) => void,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    await this.#checkVersion(signal)
+    const message = create(DumpMapRequestSchema, request)
+    await this.#call(signal, DUMP_TIMEOUT, (bounded) => each(this.#client.dumpMap(message, { signal: bounded }), take))
+  }
+
+  /** Like `dumpMap`, until the map is gone or the signal is aborted. */
+  async watchMap(
+    request: MessageInitShape<typeof WatchMapRequestSchema>,
+    take: (change: MapChange) => void | Promise<void>,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    await this.#checkVersion(signal)
+    const message = create(WatchMapRequestSchema, request)
+    await this.#call(signal, NO_TIMEOUT, (bounded) => each(this.#client.watchMap(message, { signal: bounded }), take))
+  }
+
   close(): void {
     this.#transport.close()
   }
@@ -165,6 +194,10 @@ const LOST: ReadonlySet<Code> = new Set([Code.Canceled, Code.Aborted, Code.Unava
 /** A client of an agent on this machine, by its unix socket. */
 export function localAgent(name: string, socketPath: string): AgentClient {
   return new AgentClient(name, { open: () => createConnection(socketPath) })
+}
+
+async function each<T>(messages: AsyncIterable<T>, take: (message: T) => void | Promise<void>): Promise<void> {
+  for await (const message of messages) await take(message)
 }
 
 /** Puts chunks together into files, and notices truncation: of a file by its size, of the stream by its last message. */

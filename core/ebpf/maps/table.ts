@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { parseBtf } from '../btf.ts'
+import { hexBytes, type Leaf, leavesOf } from '../btfLeaves.ts'
+import { cellText, cellValue } from './cell.ts'
+import { type Column, type DecodedEntries, decodeEntries } from './decode.ts'
+import { findLayout, type MapIdentity } from './find.ts'
+import type { MapLayout, Meaning } from './layout.ts'
+import type { MapNames } from './names.ts'
+
+/** Entries of a map as a table, however they could be decoded. Cells are read when asked for. */
+export interface MapTable {
+  /** "layout": a known map; "btf": by the map's own types; "raw": bytes. */
+  readonly by: 'layout' | 'btf' | 'raw'
+  readonly layout: MapLayout | undefined
+  readonly count: number
+  readonly columns: readonly TableColumn[]
+  raw(row: number): { readonly key: Uint8Array; readonly value: Uint8Array }
+}
+
+export interface TableColumn {
+  readonly side: 'key' | 'value'
+  readonly name: string
+  readonly means: Meaning | undefined
+  cell(row: number): Cell
+}
+
+export interface Cell {
+  readonly value: number | bigint | string
+  /** The value as a person reads it: names of flags and enumerators. */
+  readonly text: string
+  /** What it stands for among the cluster's objects, if the facts know. */
+  readonly name?: string
+}
+
+/** What has to be known of a map to read its entries. */
+export interface MapShape extends MapIdentity {
+  /** Possible CPUs for per-CPU maps, else 1. */
+  readonly valuesPerEntry: number
+  readonly perCpu: boolean
+  readonly types?: { readonly btf: Uint8Array; readonly key: number; readonly value: number } | undefined
+}
+
+/** @throws RangeError when the bytes are not a whole number of entries, or the map's BTF is broken. */
+export function tableOf(map: MapShape, entries: Uint8Array, names?: MapNames): MapTable {
+  const layout = findLayout(map)
+  if (layout !== undefined) return layoutTable(decodeEntries(layout, entries, map.valuesPerEntry), names)
+  const shape = shapeOf(map, entries)
+  const columns = map.types === undefined ? rawColumns(shape) : btfColumns(shape, map.types)
+  return { by: map.types === undefined ? 'raw' : 'btf', layout: undefined, count: shape.count, columns, raw: shape.raw }
+}
+
+function layoutTable(decoded: DecodedEntries, names: MapNames | undefined): MapTable {
+  const columns = (['key', 'value'] as const).flatMap((side) =>
+    decoded[side].map(
+      (column): TableColumn => ({
+        side,
+        name: column.field.name,
+        means: column.field.means,
+        cell: (row) => namedCell(column, row, names),
+      }),
+    ),
+  )
+  return { by: 'layout', layout: decoded.layout, count: decoded.count, columns, raw: decoded.raw }
+}
+
+function namedCell(column: Column, row: number, names: MapNames | undefined): Cell {
+  const value = cellValue(column, row)
+  const name = names === undefined ? undefined : nameOf(column, value, names)
+  return { value, text: cellText(column, row), ...(name === undefined ? {} : { name }) }
+}
+
+const ADDRESSES: ReadonlySet<string> = new Set(['ipv4', 'ipv6', 'ip'])
+
+function nameOf({ field }: Column, value: Cell['value'], names: MapNames): string | undefined {
+  if (typeof value === 'string') return ADDRESSES.has(field.type) ? names.ofAddress(value) : undefined
+  return field.means === undefined ? undefined : names.of(field.means, Number(value))
+}
+
+interface Shape {
+  readonly map: MapShape
+  readonly view: DataView
+  readonly stride: number
+  /** Of one value, rounded up where there are several. */
+  readonly slot: number
+  readonly count: number
+  raw(row: number): { readonly key: Uint8Array; readonly value: Uint8Array }
+}
+
+function shapeOf(map: MapShape, entries: Uint8Array): Shape {
+  const slot = map.perCpu ? (map.valueSize + 7) & ~7 : map.valueSize
+  const stride = map.keySize + slot * map.valuesPerEntry
+  if (stride === 0 || entries.byteLength % stride !== 0) {
+    throw new RangeError(`${map.name}: ${entries.byteLength} bytes are not a whole number of entries of ${stride} bytes`)
+  }
+  return {
+    map,
+    view: new DataView(entries.buffer, entries.byteOffset, entries.byteLength),
+    stride,
+    slot,
+    count: entries.byteLength / stride,
+    raw: (row) => ({
+      key: entries.subarray(row * stride, row * stride + map.keySize),
+      value: entries.subarray(row * stride + map.keySize, (row + 1) * stride),
+    }),
+  }
+}
+
+function btfColumns(shape: Shape, types: NonNullable<MapShape['types']>): readonly TableColumn[] {
+  const btf = parseBtf(types.btf)
+  const { keySize, valuesPerEntry, perCpu } = shape.map
+  const key = leavesOf(btf, types.key, 'key').map((leaf) => leafColumn(shape, leaf, 'key', 0, leaf.name))
+  const leaves = leavesOf(btf, types.value, 'value')
+  const value = Array.from({ length: valuesPerEntry }, (_, cpu) =>
+    leaves.map((leaf) =>
+      leafColumn(shape, leaf, 'value', keySize + cpu * shape.slot, perCpu ? `cpu${cpu}.${leaf.name}` : leaf.name),
+    ),
+  )
+  return [
+    ...(key.length === 0 ? [bytesColumn(shape, 'key')] : key),
+    ...(leaves.length === 0 ? [bytesColumn(shape, 'value')] : value.flat()),
+  ]
+}
+
+function leafColumn(shape: Shape, leaf: Leaf, side: 'key' | 'value', base: number, name: string): TableColumn {
+  return { side, name, means: undefined, cell: (row) => leaf.read(shape.view, row * shape.stride + base) }
+}
+
+/** Bytes, and beside keys and values that have the size of an integer, the integer they may be. */
+function rawColumns(shape: Shape): readonly TableColumn[] {
+  const { keySize, valueSize, perCpu } = shape.map
+  return [
+    bytesColumn(shape, 'key'),
+    ...numberColumn(shape, 'key', keySize, 0),
+    bytesColumn(shape, 'value'),
+    ...(perCpu ? [] : numberColumn(shape, 'value', valueSize, keySize)),
+  ]
+}
+
+function bytesColumn(shape: Shape, side: 'key' | 'value'): TableColumn {
+  const cell = (row: number): Cell => {
+    const text = hexBytes(shape.raw(row)[side])
+    return { value: text, text }
+  }
+  return { side, name: side, means: undefined, cell }
+}
+
+function numberColumn(shape: Shape, side: 'key' | 'value', size: number, base: number): readonly TableColumn[] {
+  if (![1, 2, 4, 8].includes(size)) return []
+  const cell = (row: number): Cell => {
+    let whole = 0n
+    for (let i = size - 1; i >= 0; i--) whole = (whole << 8n) | BigInt(shape.view.getUint8(row * shape.stride + base + i))
+    const value = size === 8 ? whole : Number(whole)
+    return { value, text: String(value) }
+  }
+  return [{ side, name: `${side}Number`, means: undefined, cell }]
+}
