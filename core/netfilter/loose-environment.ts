@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { type Address, type Family, ipv4, prefixRange, sameAddress } from '../net/address.ts'
-import type { Prefix } from '../net/prefix.ts'
+import { type Prefix, prefixContains } from '../net/prefix.ts'
 import type { AddressType, HookEnvironment } from './traversal.ts'
 
 /** What is known about a machine of which only the rules are at hand. */
@@ -28,12 +28,18 @@ export function looseEnvironment(facts: LooseFacts): HookEnvironment {
   return {
     addressType: (address, device) => addressType(address, device, facts),
     routeTo: () => undefined,
-    masqueradeAddress: (oif, _destination, family) => addressOf(oif, family),
+    masqueradeAddress: (oif, destination, family) => addressOf(oif, family) ?? neighbourOf(destination, facts),
     deviceAddress: addressOf,
     hasSocket: () => undefined,
     localPortRange: facts.localPortRange ?? DEFAULT_PORT_RANGE,
     connection: () => undefined,
   }
+}
+
+/** The machine's own address in the network that the destination is in, too: the packet leaves there. */
+function neighbourOf(destination: Address, { addresses }: LooseFacts): Address | undefined {
+  const near = addresses.filter(({ network }) => network !== undefined && prefixContains(network, destination))
+  return near.length === 1 ? near[0]?.address : undefined
 }
 
 function isLoopback(address: Address): boolean {
@@ -46,7 +52,10 @@ function addressType(address: Address, device: string | undefined, facts: LooseF
   if (isLoopback(address) && (device === undefined || device === 'lo')) return 'local'
   if (facts.addresses.length === 0) return undefined
   const own = facts.addresses.filter((each) => device === undefined || each.device === undefined || each.device === device)
-  if (own.some((each) => sameAddress(each.address, address))) return 'local'
+  const match = own.find((each) => sameAddress(each.address, address))
+  // Of several addresses, which device has this one is not known.
+  if (match && device !== undefined && match.device === undefined && own.length > 1) return undefined
+  if (match) return 'local'
   if (own.some(({ network }) => network && isBroadcastOf(network, address))) return 'broadcast'
   return 'unicast'
 }

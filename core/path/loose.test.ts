@@ -3,7 +3,9 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseAddress } from '../net/address.ts'
+import { parsePrefix } from '../net/prefix.ts'
 import { parseIptablesSave } from '../netfilter/iptables/save.ts'
+import { parseNft } from '../netfilter/nft/nft.ts'
 import type { Outcome } from './answer.ts'
 import { type LooseQuestion, traceLoose } from './loose.ts'
 import { parsePlace } from './place.ts'
@@ -86,4 +88,99 @@ test('masquerading needs the outgoing address, which is unknown, not guessed', (
 test('names need a cluster', () => {
   assert.throws(() => ask('pod:shop/web', '10.0.0.1:80/TCP'), /needs a cluster/)
   assert.throws(() => ask('10.0.0.5', '[fd00::1]:80/TCP'), /different address families/)
+})
+
+const BROAD = `table netdev early {
+  chain in {
+    type filter hook ingress device "eth0" priority 0;
+    tcp dport 9 drop
+  }
+}
+table inet fw {
+  set seen {
+    type ipv4_addr
+    flags dynamic
+    elements = { 192.0.2.1 }
+  }
+  chain pre {
+    type nat hook prerouting priority dstnat;
+    tcp dport 15 redirect to :1500
+  }
+  chain post {
+    type nat hook postrouting priority srcnat;
+    oifname "lo" drop
+    tcp dport 80 masquerade
+  }
+  chain fwd {
+    type filter hook forward priority 0;
+    ip saddr @seen tcp dport 20 drop
+    ip ttl 64 drop
+    tcp dport 30 add @seen { ip saddr }
+    tcp dport 30 ip saddr @seen drop
+    tcp dport 31 add @seen { ip saddr limit rate over 5/second } drop
+  }
+  chain in {
+    type filter hook input priority 0; policy drop;
+    tcp dport 1500 accept
+  }
+}
+`
+
+function outcomes(from: string, to: string, extra: Partial<LooseQuestion> & { local?: string } = {}): readonly Outcome[] {
+  const { local = '10.0.0.1,10.1.0.1/24', ...question } = extra
+  const addresses = local.split(',').flatMap((text) => {
+    const address = parseAddress(text.split('/')[0] ?? '')
+    const network = text.includes('/') ? parsePrefix(text) : undefined
+    return address === undefined ? [] : [{ address, ...(network === undefined ? {} : { network }) }]
+  })
+  const rules = { ruleset: parseNft(BROAD, 'broad.nft'), ipsets: new Map(), local: { addresses } }
+  return traceLoose(rules, { from: parsePlace(from), to: parsePlace(to), iif: 'eth0', oif: 'eth2', ...question }).lanes[0]?.outcomes ?? []
+}
+
+function askWithoutDevice(): readonly Outcome[] {
+  const rules = { ruleset: parseNft(BROAD, 'broad.nft'), ipsets: new Map(), local: { addresses: [] } }
+  const question = { from: parsePlace('203.0.113.5'), to: parsePlace('10.0.1.5:9/TCP'), oif: 'eth2' }
+  return traceLoose(rules, question).lanes[0]?.outcomes ?? []
+}
+
+function briefly(from: string, to: string, extra: Partial<LooseQuestion> & { local?: string } = {}) {
+  return outcomes(from, to, extra).map(({ verdict, probability }) => [verdict, probability])
+}
+
+test('a device’s ingress chains come first; without a device they are unknown', () => {
+  assert.deepEqual(briefly('203.0.113.5', '10.0.1.5:9/TCP'), [['dropped', 1]])
+  assert.deepEqual(briefly('203.0.113.5', '10.0.1.5:9/TCP', { iif: 'eth1' }), [['accepted', 1]])
+  const [way] = askWithoutDevice()
+  assert.deepEqual([way?.verdict, way?.probability, way?.unknowns.length], ['accepted', null, 1])
+})
+
+test('masquerading by an unknown address is masquerading; a neighbour tells which address', () => {
+  const [far] = outcomes('203.0.113.5', '198.51.100.1:80/TCP')
+  assert.deepEqual([far?.masquerade, far?.unknowns.length], [true, 1])
+  const [near] = outcomes('203.0.113.5', '10.1.0.7:80/TCP')
+  assert.deepEqual([near?.masquerade, near?.source.ip, near?.unknowns.length], [true, '10.1.0.1', 0])
+})
+
+test('a redirected packet is for the machine, whatever its address', () => {
+  const [way] = outcomes('203.0.113.5', '198.51.100.1:15/TCP')
+  assert.deepEqual([way?.verdict, way?.destination.port], ['accepted', 1500])
+  assert.ok(way?.steps.some((step) => step.hook === 'nft inet fw/in'))
+})
+
+test('a hop is counted before FORWARD, and the machine talks to itself over lo', () => {
+  assert.deepEqual(briefly('203.0.113.5', '10.0.1.5:21/TCP'), [['accepted', 1]])
+  assert.deepEqual(briefly('10.0.0.1', '10.1.0.1:1500/TCP'), [['dropped', 1]])
+})
+
+test('sets that rules fill hold what was listed, until the packet itself fills them', () => {
+  assert.deepEqual(briefly('203.0.113.5', '10.0.1.5:20/TCP'), [['accepted', 1]])
+  assert.deepEqual(briefly('192.0.2.1', '10.0.1.5:20/TCP'), [['dropped', 1]])
+  assert.deepEqual(
+    new Set(briefly('203.0.113.5', '10.0.1.5:30/TCP').map(([verdict]) => verdict)),
+    new Set(['dropped', 'accepted']),
+  )
+  assert.deepEqual(
+    briefly('203.0.113.5', '10.0.1.5:31/TCP').map(([, probability]) => probability),
+    [null, null],
+  )
 })

@@ -17,9 +17,9 @@ import { ebpfLane } from './ebpfLane.ts'
 import { type LaneResult, laneOf } from './netfilterLane.ts'
 import { type Place, PlaceError } from './place.ts'
 import { portOf, protocolName, resolveTarget } from './resolve.ts'
-import { hook } from './stack.ts'
+import { expired, hook } from './stack.ts'
 import { packetOf, type Resolved, startFlight, travellerIn } from './start.ts'
-import { type Ended, type Ending, ended, leaveStack, step, type Traveller } from './traveller.ts'
+import { branched, type Ended, type Ending, ended, leaveStack, step, type Traveller, unknown } from './traveller.ts'
 import { unseenNetns } from './unseen.ts'
 import { withCtState } from './walk.ts'
 import { type Hooks, World } from './world.ts'
@@ -138,19 +138,41 @@ class Machine {
     const { hookPath, iif, oif } = this.#question
     const fromHere = hookPath === undefined ? this.#isOwn(start.flight.packet.src) : hookPath === 'output'
     const placed = { ...start, flight: { ...start.flight, iif: fromHere ? undefined : iif, oif: fromHere ? oif : undefined } }
-    const ways = fromHere ? this.#send(placed) : this.#hooks([placed], ['prerouting']).flatMap((way) => this.#route(way))
+    const ways = fromHere ? this.#send(placed) : this.#enter(placed).flatMap((way) => this.#route(way))
     return ways.map(({ ending }) => ({ ...ending, traveller: leaveStack(ending.traveller) }))
   }
 
+  /** From the device it comes in by, as far as that one is known. */
+  #enter(start: Traveller): readonly Way[] {
+    const { iif } = this.#question
+    if (iif === undefined) return this.#hooks([this.#hasIngress() ? withoutIngress(start) : start], ['prerouting'])
+    return hook(this.#world, start, 'ingress', 'netdev', iif).flatMap((way) =>
+      way.kind === 'ended' ? [way] : this.#hooks([way.traveller], ['prerouting']),
+    )
+  }
+
+  #hasIngress(): boolean {
+    return this.#rules.ruleset.tables.some(({ chains }) => [...chains.values()].some(({ base }) => base?.hook === 'ingress'))
+  }
+
   #send(start: Traveller): readonly Ended[] {
-    return this.#hooks([start], ['output', 'postrouting']).flatMap((way) => {
-      if (way.kind === 'ended') return [way]
-      const { traveller } = way
-      // To itself, over the loopback device.
-      if (this.#question.hookPath !== undefined || !this.#isOwn(traveller.flight.packet.dst)) return [accepted(traveller)]
-      const around = { ...traveller, flight: { ...traveller.flight, iif: 'lo', oif: undefined } }
-      return this.#hooks([around], ['prerouting', 'input']).map((end) => (end.kind === 'ended' ? end : accepted(end.traveller)))
+    return this.#hooks([this.#sentBy(start)], ['output']).flatMap((out) => {
+      if (out.kind === 'ended') return [out]
+      const toItself = this.#question.hookPath === undefined && this.#isOwn(out.traveller.flight.packet.dst)
+      return this.#hooks([this.#sentBy(out.traveller)], ['postrouting']).flatMap((way) => {
+        if (way.kind === 'ended') return [way]
+        if (!toItself) return [accepted(way.traveller)]
+        const around = { ...way.traveller, flight: { ...way.traveller.flight, iif: 'lo', oif: undefined } }
+        return this.#hooks([around], ['prerouting', 'input']).map((end) => (end.kind === 'ended' ? end : accepted(end.traveller)))
+      })
     })
+  }
+
+  /** What a machine sends to itself goes over the loopback device. */
+  #sentBy(traveller: Traveller): Traveller {
+    const { oif, hookPath } = this.#question
+    const loops = hookPath === undefined && this.#isOwn(traveller.flight.packet.dst)
+    return { ...traveller, flight: { ...traveller.flight, oif: loops ? 'lo' : oif } }
   }
 
   /** To the machine or through it, as its destination says after PREROUTING. */
@@ -158,10 +180,16 @@ class Machine {
     if (way.kind === 'ended') return [way]
     const { traveller } = way
     const { hookPath, oif } = this.#question
-    const inward = hookPath === undefined ? this.#isOwn(traveller.flight.packet.dst) : hookPath === 'input'
-    const onward = inward ? traveller : { ...traveller, flight: { ...traveller.flight, oif } }
-    const hooks: readonly HookName[] = inward ? ['input'] : ['forward', 'postrouting']
-    return this.#hooks([onward], hooks).map((end) => (end.kind === 'ended' ? end : accepted(end.traveller)))
+    const inward = hookPath === undefined ? this.#isForItself(traveller) : hookPath === 'input'
+    if (inward) return this.#pass(traveller, ['input'])
+    const { packet } = traveller.flight
+    if (packet.ttl !== undefined && packet.ttl <= 1) return [expired(traveller)]
+    const aged = { ...packet, ttl: packet.ttl === undefined ? undefined : packet.ttl - 1 }
+    return this.#pass({ ...traveller, flight: { ...traveller.flight, packet: aged, oif } }, ['forward', 'postrouting'])
+  }
+
+  #pass(traveller: Traveller, hooks: readonly HookName[]): readonly Ended[] {
+    return this.#hooks([traveller], hooks).map((end) => (end.kind === 'ended' ? end : accepted(end.traveller)))
   }
 
   #hooks(start: readonly Traveller[], names: readonly HookName[]): readonly Way[] {
@@ -171,12 +199,22 @@ class Machine {
     )
   }
 
+  /** A redirected packet is, even where it can't be told by which of the machine's addresses. */
+  #isForItself({ flight, steps }: Traveller): boolean {
+    return this.#isOwn(flight.packet.dst) || steps.some(({ effect }) => effect === 'redirect' || effect === 'tproxy')
+  }
+
   #isOwn(address: Packet['dst']): boolean {
     return isLoopbackAddress(address) || this.#rules.local.addresses.some((own) => sameAddress(own.address, address))
   }
 }
 
 type Way = { readonly kind: 'passed'; readonly traveller: Traveller } | Ended
+
+function withoutIngress(traveller: Traveller): Traveller {
+  const missing = 'device the packet came in by'
+  return unknown(branched(traveller, null), { what: 'the ingress chains of its device', missing, evidence: null })
+}
 
 function accepted(traveller: Traveller): Ended {
   const text = 'no rule stops it; what comes afterwards is not among the facts'

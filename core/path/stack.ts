@@ -10,7 +10,18 @@ import { routeOutput } from '../routing/output.ts'
 import { type Flow, ruleText } from '../routing/rules.ts'
 import { factEvidence, routeText } from '../routing/text.ts'
 import type { Evidence, Verdict } from './answer.ts'
-import { afterHook, branched, ended, type Movement, packetText, step, type Traveller, unknown, withPacket } from './traveller.ts'
+import {
+  afterHook,
+  branched,
+  type Ended,
+  ended,
+  type Movement,
+  packetText,
+  step,
+  type Traveller,
+  unknown,
+  withPacket,
+} from './traveller.ts'
 import type { World } from './world.ts'
 
 /** The IP stack of one network namespace: hooks and routing, in the kernel's order. */
@@ -93,20 +104,23 @@ function routeIn(world: World, traveller: Traveller, iif: string): readonly Move
 
 function forward(world: World, traveller: Traveller, decision: Routed): readonly Movement[] {
   const { packet } = traveller.flight
-  if (packet.ttl !== undefined && packet.ttl <= 1) {
-    const expired = step(traveller, {
-      hook: 'route',
-      actor: { kind: 'kernel', ref: 'ip_forward' },
-      effect: 'drop',
-      text: 'its time to live is used up: the sender is told, with ICMP time exceeded',
-    })
-    return [ended(expired, 'dropped')]
-  }
+  if (packet.ttl !== undefined && packet.ttl <= 1) return [expired(traveller)]
   const aged = withPacket(traveller, { ...packet, ttl: packet.ttl === undefined ? undefined : packet.ttl - 1 })
   const outgoing = { ...aged, flight: { ...aged.flight, oif: decision.oif } }
   return hook(world, outgoing, 'forward').flatMap((branch) =>
     branch.kind === 'ended' ? [branch] : sendOut(world, branch.traveller, decision),
   )
+}
+
+/** ip_forward: nothing is sent on that has no hop left. */
+export function expired(traveller: Traveller): Ended {
+  const told = step(traveller, {
+    hook: 'route',
+    actor: { kind: 'kernel', ref: 'ip_forward' },
+    effect: 'drop',
+    text: 'its time to live is used up: the sender is told, with ICMP time exceeded',
+  })
+  return ended(told, 'dropped')
 }
 
 /** INPUT, and up to a socket. */
@@ -166,8 +180,15 @@ const VERDICTS: Readonly<Record<Exclude<HookBranch['verdict'], 'accept'>, Verdic
 }
 
 /** All rules of one hook. */
-export function hook(world: World, traveller: Traveller, name: HookName, layer: HookLayer = 'ip'): readonly HookResult[] {
-  const branches = world.hooks(traveller.netns).traverse(layer, name, traveller.flight)
+/** @param device Of the netdev layer: the device whose hook it is. */
+export function hook(
+  world: World,
+  traveller: Traveller,
+  name: HookName,
+  layer: HookLayer = 'ip',
+  device?: string,
+): readonly HookResult[] {
+  const branches = world.hooks(traveller.netns).traverse(layer, name, traveller.flight, device)
   return branches.map((branch) => {
     const after = afterHook(traveller, branch)
     if (branch.verdict === 'accept') return { kind: 'passed', traveller: after, tproxy: branch.tproxy !== undefined }

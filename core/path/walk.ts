@@ -3,7 +3,7 @@
 import type { CtState, Flight } from '../net/packet.ts'
 import { invertTuple, tupleOf } from '../netfilter/evaluation/tuple.ts'
 import { bridgeIn } from './bridge.ts'
-import { receive } from './stack.ts'
+import { hook, receive } from './stack.ts'
 import { type Ending, ended, leaveStack, type Movement, step, type Traveller, unknown } from './traveller.ts'
 import { decapsulate } from './tunnel.ts'
 import { transmit } from './wire.ts'
@@ -51,7 +51,12 @@ function advance(world: World, movement: Movement, options: WalkOptions): readon
   if (movement.traveller.hops > MAX_HOPS) return [circles(movement.traveller)]
   const intercepted = options.intercept?.(movement)
   if (intercepted !== undefined) return intercepted
-  if (movement.kind === 'leaving') return transmit(world, movement)
+  if (movement.kind === 'leaving') {
+    const { traveller, oif } = movement
+    return hook(world, traveller, 'egress', 'netdev', oif).flatMap((way) =>
+      way.kind === 'ended' ? [way] : transmit(world, { ...movement, traveller: way.traveller }),
+    )
+  }
   return arrive(world, movement, options)
 }
 
@@ -63,8 +68,12 @@ function arrive(
   const tracked = { ...traveller, flight: withCtState(traveller.flight, options.ctState) }
   const device = tracked.netns.devices.named(iif)
   const bridge = tracked.netns.devices.at(device?.master)
-  if (device !== undefined && bridge?.kind === 'bridge') return bridgeIn(world, tracked, device, bridge, nexthop)
-  return receive(world, tracked, iif)
+  const entering = { ...tracked, flight: { ...tracked.flight, iif, oif: undefined } }
+  return hook(world, entering, 'ingress', 'netdev', iif).flatMap((way) => {
+    if (way.kind === 'ended') return [way]
+    if (device !== undefined && bridge?.kind === 'bridge') return bridgeIn(world, way.traveller, device, bridge, nexthop)
+    return receive(world, way.traveller, iif)
+  })
 }
 
 /** Makes connection tracking see what the question says. A `new` one is left for the rules' own conntrack to find. */

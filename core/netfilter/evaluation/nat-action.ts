@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { type Address, formatAddress, ipv4, ipv6 } from '../../net/address.ts'
-import type { Connection } from '../../net/packet.ts'
+import type { Connection, Packet } from '../../net/packet.ts'
+import type { Unknown } from '../../path/answer.ts'
 import type { Action, Element, Expression, NatFlags } from '../statement.ts'
 import { end, step } from './action.ts'
 import { assume, type Branch, withUnknown } from './branch.ts'
@@ -30,14 +31,14 @@ export function runNat(branch: Branch, action: Nat, progress: RuleProgress): Rul
       return [end(step(chosen, noted, 'drop', `${action.op}: no address to use, the packet is dropped`), 'drop')]
     if (problem === 'break') return [breakOff(chosen, noted)]
     if (!range) return [undecidedTarget(chosen, action.op, problem ?? 'the address to translate to', noted)]
-    return apply(chosen, connection, action.op, range, noted)
+    return apply(chosen, connection, action.op, range, noted, problem)
   })
 }
 
 interface Target {
   readonly branch: Branch
   readonly range: NatRange | undefined
-  /** "drop", "break", or which fact is missing. */
+  /** "drop", "break", or which fact is missing: with a range, it is the address that can't be told. */
   readonly problem: string | undefined
   readonly notes: readonly string[]
 }
@@ -48,28 +49,42 @@ function apply(
   op: Nat['op'] | 'netmap',
   range: NatRange,
   progress: RuleProgress,
+  missing?: string,
 ): RuleResult[] {
   const manip = manipOf(progress.context.hook)
   const { packet } = branch.flight
   return translate(branch.flight, connection, manip, range, progress.context).map(({ flight, probability, text }) => {
     const after = { ...branch, flight, probability: branch.probability * probability }
     const port = probability < 1 ? `, chosen with probability ${describeProbability(probability)}` : ''
+    if (missing !== undefined) {
+      const where = `${NAMES[op]} to an address that can't be told${range.ports ? `, ${portText(flight.packet, manip)}` : ''}${port}`
+      const said = step(withUnknown(after, unknownTarget(op, missing, progress)), progress, op, where)
+      return { branch: said, control: { kind: 'accept' } }
+    }
     const change = describeChange(packet, flight.packet)
     const said = step(after, progress, op, `${NAMES[op]} ${text}${port}`, change)
     return { branch: said, control: { kind: 'accept' } }
   })
 }
 
+function portText({ sport, dport }: Packet, manip: 'src' | 'dst'): string {
+  return `port ${(manip === 'src' ? sport : dport) ?? 'unknown'}`
+}
+
 const NAMES = { dnat: 'DNAT', snat: 'SNAT', masquerade: 'MASQUERADE', redirect: 'REDIRECT', netmap: 'NETMAP' } as const
 
 function undecidedTarget(branch: Branch, op: Nat['op'], missing: string, progress: RuleProgress): RuleResult {
-  const unknown = {
+  const unknown = unknownTarget(op, missing, progress)
+  const said = step(withUnknown(branch, unknown), progress, 'unknown', `${NAMES[op]} to an address that can't be told`)
+  return { branch: said, control: { kind: 'accept' } }
+}
+
+function unknownTarget(op: Nat['op'] | 'netmap', missing: string, progress: RuleProgress): Unknown {
+  return {
     what: `${NAMES[op]} in ${progress.context.place} (${progress.place.chain.name})`,
     missing,
     evidence: ruleEvidence(progress.place.rule),
   }
-  const said = step(withUnknown(branch, unknown), progress, 'unknown', `${NAMES[op]} to an address that can't be told`)
-  return { branch: said, control: { kind: 'accept' } }
 }
 
 /** Where a rule translates to: one target, or several when a map is asked with a random key. */
@@ -151,22 +166,18 @@ function ownTarget(branch: Branch, action: Nat, progress: RuleProgress): Target 
         : environment.deviceAddress(flight.iif, flight.packet.family)
   const problem = problemOf(port)
   if (problem) return { ...chosen, range: undefined, problem }
-  if (!address)
-    return {
-      ...chosen,
-      range: undefined,
-      problem: `address of device ${(action.op === 'masquerade' ? flight.oif : flight.iif) ?? ''}`.trim(),
-    }
+  const device = action.op === 'masquerade' ? flight.oif : flight.iif
   return {
     ...chosen,
     range: {
-      addresses: { from: address, to: address },
+      addresses: address && { from: address, to: address },
       ports: ports(port),
       portBase: undefined,
       flags: action.flags,
       netmap: false,
     },
-    problem: undefined,
+    // That it is replaced, and by which port, is known all the same.
+    problem: address ? undefined : `address of device ${device ?? ''}`.trim(),
   }
 }
 

@@ -7,7 +7,7 @@ import { type Expr, NftSyntaxError, type Stmt } from './ast.ts'
 import { combine, lowerElement } from './lower-constant.ts'
 import { lowerExpression, lowerMap, lowerValue, typesIn } from './lower-expression.ts'
 import { lowerNat, lowerTproxy } from './lower-nat.ts'
-import { lowerQueue, lowerReject } from './lower-verdict.ts'
+import { lowerQueue, lowerReject, rejectGuard } from './lower-verdict.ts'
 import { lowerVerdict, RATES, rate } from './lower-set.ts'
 import { printStatement } from './print.ts'
 import type { Scope } from './scope.ts'
@@ -41,7 +41,7 @@ export function lowerStatement(stmt: Stmt, scope: Scope): readonly Statement[] {
     case 'tproxy':
       return [lowerTproxy(stmt, scope)]
     case 'reject':
-      return [lowerReject(stmt, scope)]
+      return [...rejectGuard(stmt, scope), lowerReject(stmt, scope)]
     case 'notrack':
       return [{ kind: 'notrack' }]
     case 'queue':

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Action } from '../statement.ts'
+import { IPPROTO } from '../../net/packet.ts'
+import { compare } from '../elements.ts'
+import type { Action, Match } from '../statement.ts'
 import { type Expr, NftSyntaxError, type Stmt } from './ast.ts'
 import type { Scope } from './scope.ts'
 import { nameOf } from './symbols.ts'
@@ -12,6 +14,28 @@ export function lowerReject(stmt: Stmt & { kind: 'reject' }, scope: Scope): Acti
   const type = stmt.type ?? (scope.family === 'ip' ? 'icmp' : scope.family === 'ip6' ? 'icmpv6' : 'icmpx')
   if (type !== 'icmp' && type !== 'icmpv6' && type !== 'icmpx') throw new NftSyntaxError(`"${type}" is not a way to reject`)
   return { kind: 'reject', with: `${type}-${codeName(type, stmt.code)}` }
+}
+
+/**
+ * What nft adds in front of a reject and leaves out of its listings: an answer of ICMP is for IPv4 only, one of ICMPv6 for IPv6,
+ * a reset for TCP (stmt_evaluate_reject, nftables src/evaluate.c).
+ */
+export function rejectGuard(stmt: Stmt & { kind: 'reject' }, scope: Scope): readonly Match[] {
+  if (stmt.type === 'tcp reset') return [equals('l4proto', IPPROTO.tcp)]
+  if ((stmt.type !== 'icmp' && stmt.type !== 'icmpv6') || scope.family === 'ip' || scope.family === 'ip6') return []
+  const six = stmt.type === 'icmpv6'
+  return [
+    scope.family === 'inet'
+      ? equals('nfproto', six ? NFPROTO.ipv6 : NFPROTO.ipv4)
+      : equals('protocol', six ? ETHERTYPE.ipv6 : ETHERTYPE.ipv4),
+  ]
+}
+
+const NFPROTO = { ipv4: 2, ipv6: 10 } as const
+const ETHERTYPE = { ipv4: 0x0800, ipv6: 0x86dd } as const
+
+function equals(key: 'l4proto' | 'nfproto' | 'protocol', value: number): Match {
+  return compare({ kind: 'meta', key }, [{ kind: 'value', value }])
 }
 
 function codeName(type: string, code: Expr | undefined): string {

@@ -242,7 +242,19 @@ test('rejects are named by their code, and by the table where nothing is said', 
     ['reject with icmpx admin-prohibited', 'inet', 'icmpx-admin-prohibited'],
     ['reject with tcp reset', 'inet', 'tcp-reset'],
   ]
-  for (const [rule, family, name] of rejects) assert.deepEqual(one(rule, family), { kind: 'reject', with: name })
+  for (const [rule, family, name] of rejects) assert.deepEqual(read(rule, family).at(-1), { kind: 'reject', with: name })
+})
+
+test('what nft leaves out before a reject in its listings is still asked for', () => {
+  const guard = (key: string, number: number) => [
+    { kind: 'compare', key: { kind: 'meta', key }, op: 'eq', value: { kind: 'literal', elements: [value(number)] } },
+  ]
+  assert.deepEqual(read('reject with icmp host-unreachable', 'inet').slice(0, -1), guard('nfproto', 2))
+  assert.deepEqual(read('reject with icmpv6 no-route', 'inet').slice(0, -1), guard('nfproto', 10))
+  assert.deepEqual(read('reject with icmpv6 no-route', 'bridge').slice(0, -1), guard('protocol', 0x86dd))
+  assert.deepEqual(read('reject with tcp reset', 'ip').slice(0, -1), guard('l4proto', 6))
+  assert.equal(read('reject with icmpx admin-prohibited', 'inet').length, 1)
+  assert.equal(read('reject with icmp host-unreachable', 'ip').length, 1)
 })
 
 test('queues span what their expression can give', () => {
