@@ -66,6 +66,8 @@ export interface ExistingConnection {
   readonly reply: Tuple
   readonly status: number
   readonly mark: number
+  /** Connection tracking's TCP state, as `conntrack -L` names it. */
+  readonly tcpState?: string
   readonly evidence: Evidence
 }
 

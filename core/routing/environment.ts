@@ -107,7 +107,8 @@ function indexConnections(netns: Netns): ReadonlyMap<string, ExistingConnection>
     const place = { file: `${netns.folder}/conntrack.json`, pointer: `/entries/${position}` }
     const { src, dst, sport, dport } = entry.original
     const evidence = factEvidence(place, `${src}:${sport ?? ''} -> ${dst}:${dport ?? ''}, replies from ${entry.reply.src}`)
-    const common = { original, reply, status: entry.status, mark: entry.mark, evidence }
+    const tcpState = entry.tcpState === undefined ? {} : { tcpState: entry.tcpState }
+    const common = { original, reply, status: entry.status, mark: entry.mark, ...tcpState, evidence }
     index.set(keyOf(original, entry.zone), { direction: 'original', ...common })
     const back = keyOf(reply, entry.zone)
     if (!index.has(back)) index.set(back, { direction: 'reply', ...common })

@@ -4,9 +4,19 @@ import type { Effect } from '../../path/answer.ts'
 import type { Action, Verdict } from '../statement.ts'
 import { assign } from './assign.ts'
 import { assume, type Branch, withStep, withUnknown } from './branch.ts'
+import { decide } from './decide.ts'
 import { type Hit, lookUp } from './maps.ts'
 import { runNat, runNetmap, runTproxy } from './nat-action.ts'
-import { breakOff, type Control, NEXT, type RuleProgress, type RuleResult, runStatements } from './rule-walk.ts'
+import {
+  breakOff,
+  type Control,
+  changedSet,
+  NEXT,
+  type RuleProgress,
+  type RuleResult,
+  runStatements,
+  splitUndecided,
+} from './rule-walk.ts'
 import { describeProbability, ruleEvidence, ruleStep } from './text.ts'
 
 /** Runs the action at `at` of a rule whose matches held, and what follows it. */
@@ -31,18 +41,7 @@ export function runAction(branch: Branch, at: number, progress: RuleProgress): R
     case 'notrack':
       return go(notrack(branch, progress))
     case 'ct-template':
-      return go(
-        step(
-          {
-            ...branch,
-            zone: action.zoneFromMark ? branch.flight.mark & 0xffff : (action.zone ?? branch.zone),
-            helper: action.helper ?? branch.helper,
-          },
-          progress,
-          'set',
-          action.text,
-        ),
-      )
+      return go(ctTemplate(branch, action, progress))
     case 'fwd':
       return [end(step(branch, progress, 'forward', 'handed to another device'), 'stolen', 'fwd')]
     case 'synproxy':
@@ -50,6 +49,7 @@ export function runAction(branch: Branch, at: number, progress: RuleProgress): R
     case 'object':
       return runObject(branch, action, progress, go)
     case 'set-update':
+      return updateSet(branch, action, at, progress, go)
     case 'ipset-update':
       return go(step(branch, progress, 'set', `${action.op} an element in set ${action.set}`))
     case 'log':
@@ -75,6 +75,24 @@ export function runAction(branch: Branch, at: number, progress: RuleProgress): R
     case 'side-effect':
       return go(step(branch, progress, 'mangle', action.text))
   }
+}
+
+/** A limit or quota of an element (a meter) is a match: beyond it the rule goes on or not. */
+function updateSet(
+  branch: Branch,
+  action: Extract<Action, { kind: 'set-update' }>,
+  at: number,
+  progress: RuleProgress,
+  go: (after: Branch) => RuleResult[],
+): RuleResult[] {
+  const said = step(branch, progress, 'set', `${action.op} an element in set ${action.set}`)
+  const after = assume(said, changedSet(progress.context.table, action.set), [1])
+  const open = action.matches
+    .map((match) => ({ match, decision: decide(match, branch.flight, progress.context) }))
+    .find(({ decision }) => decision !== true)
+  if (!open || open.decision === true) return go(after)
+  if (open.decision === false || open.decision.kind !== 'undecided') return [{ branch: after, control: NEXT }]
+  return splitUndecided(after, open.decision, open.match, at, progress)
 }
 
 /** An undecidable action never comes together with anything again. */
@@ -198,7 +216,17 @@ function runObject(branch: Branch, action: Extract<Action, { kind: 'object' }>, 
 }
 
 function notrack(branch: Branch, progress: RuleProgress): Branch {
-  // Seen before: too late (xt_CT.c, nft_ct.c).
-  if (branch.flight.connection || branch.flight.notrack) return branch
+  if (isSpokenFor(branch)) return branch
   return step({ ...branch, flight: { ...branch.flight, notrack: true } }, progress, 'notrack', 'not tracked from here on')
+}
+
+/** Tracked already, excluded, or given a template: neither xt_CT.c nor nft_notrack_eval changes that. */
+function isSpokenFor({ flight, template }: Branch): boolean {
+  return flight.connection !== undefined || flight.notrack || template
+}
+
+function ctTemplate(branch: Branch, action: Extract<Action, { kind: 'ct-template' }>, progress: RuleProgress): Branch {
+  if (isSpokenFor(branch)) return branch
+  const zone = action.zoneFromMark ? branch.flight.mark & 0xffff : (action.zone ?? 0)
+  return step({ ...branch, template: true, zone, helper: action.helper }, progress, 'set', action.text)
 }

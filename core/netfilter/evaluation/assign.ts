@@ -84,12 +84,7 @@ function writeCt(
   progress: RuleProgress,
 ): Branch {
   const { flight } = branch
-  // A zone is chosen before tracking begins; everything else needs an entry.
-  if (target.key === 'zone') {
-    return flight.connection
-      ? branch
-      : step({ ...branch, zone: Number(value) & 0xffff }, progress, 'set', `connection tracking zone becomes ${value}`)
-  }
+  if (target.key === 'zone') return writeZone(branch, Number(value) & 0xffff, progress)
   const connection = entryOf(flight)
   if (!connection) return branch
   if (target.key !== 'mark') return step(branch, progress, 'set', `${describeTarget(target)} becomes ${value}`)
@@ -105,6 +100,13 @@ function writeCt(
       after: hex(mark),
     },
   )
+}
+
+/** A zone is chosen before tracking begins. Unlike a template it takes a NOTRACK back (nft_ct_set_zone_eval). */
+function writeZone(branch: Branch, zone: number, progress: RuleProgress): Branch {
+  if (branch.flight.connection || branch.template) return branch
+  const flight = { ...branch.flight, notrack: false }
+  return step({ ...branch, flight, template: true, zone }, progress, 'set', `connection tracking zone becomes ${zone}`)
 }
 
 function writePacket(branch: Branch, target: AssignTarget, value: string | number | bigint, progress: RuleProgress): Branch {

@@ -16,7 +16,8 @@ export interface Branch {
   readonly visited: Trail<VisitedRule>
   readonly unknowns: Trail<Unknown>
   readonly tproxy: HookBranch['tproxy']
-  /** Of a CT template or `ct zone set`, for the connection about to be tracked. */
+  /** A CT template or `ct zone set` has spoken for the connection about to be tracked: the first one counts. */
+  readonly template: boolean
   readonly zone: number
   readonly helper: string | undefined
   /** What was assumed for undecided conditions and hashes, so that asking twice gives the same answer. */
@@ -43,6 +44,7 @@ export function startBranch(flight: Flight): Branch {
     visited: undefined,
     unknowns: undefined,
     tproxy: undefined,
+    template: false,
     zone: 0,
     helper: undefined,
     assumptions: new Map(),
@@ -97,7 +99,13 @@ function shortKey({ mark, packet, connection }: Flight): string {
 }
 
 function canMerge(a: Branch, b: Branch): boolean {
-  return a.zone === b.zone && a.helper === b.helper && same(a.tproxy, b.tproxy) && same(a.flight, b.flight)
+  return (
+    a.template === b.template &&
+    a.zone === b.zone &&
+    a.helper === b.helper &&
+    same(a.tproxy, b.tproxy) &&
+    same(a.flight, b.flight)
+  )
 }
 
 /** Structural equality of plain data. */

@@ -60,15 +60,15 @@ function continued(existing: ExistingConnection, branch: Branch): Connection {
   }
 }
 
-function continuedState({ direction, status }: ExistingConnection, packet: Packet): Connection['state'] {
+function continuedState({ direction, status, tcpState }: ExistingConnection, packet: Packet): Connection['state'] {
   if (direction === 'reply' || status & IPS.seenReply) return 'established'
   if (status & IPS.expected) return 'related'
-  return waitsForAnswer(packet) ? 'new' : 'invalid'
+  return tcpState !== 'SYN_SENT' || canFollowSyn(packet) ? 'new' : 'invalid'
 }
 
 /** After a SYN nobody has answered yet, only another SYN or a reset can follow (tcp_conntracks, sSS). */
-function waitsForAnswer({ protocol, tcpFlags }: Packet): boolean {
-  if (protocol !== IPPROTO.tcp || tcpFlags === undefined) return true
+function canFollowSyn({ tcpFlags }: Packet): boolean {
+  if (tcpFlags === undefined) return true
   return (tcpFlags & TCP_FLAG.rst) !== 0 || (tcpFlags & (TCP_FLAG.syn | TCP_FLAG.ack)) === TCP_FLAG.syn
 }
 

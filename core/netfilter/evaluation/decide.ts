@@ -82,14 +82,7 @@ function membership(value: Value, set: ValueSet, flight: Flight, context: TableC
   if (set.kind === 'literal') return inElements(value, set.elements, context.caches.literals(set.elements))
   const named = context.table.sets.get(set.name)
   if (!named) return undecided(`set @${set.name}, which is not in the table`)
-  if (named.flags.includes('dynamic')) return dynamicMembership(value, named.name, context.caches.elements(named.elements))
   return inIndex(value, context.caches.elements(named.elements))
-}
-
-/** Rules fill these sets while packets pass: what was listed is in it, everything else may be by now. */
-function dynamicMembership(value: Value, name: string, index: ElementIndex<SetElement>): Decision {
-  const listed = inIndex(value, index)
-  return listed === true ? true : undecided(`present contents of set @${name}, which rules fill`)
 }
 
 function equal(left: Value, right: Value): Decision {

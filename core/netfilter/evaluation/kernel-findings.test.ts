@@ -127,12 +127,21 @@ describe('findings', () => {
     const evidence = { kind: 'fact', file: '', pointer: '', text: '' } as const
     const env: HookEnvironment = {
       ...environment,
-      connection: () => ({ direction: 'original', original, reply, status: 8, mark: 0, evidence }),
+      connection: () => ({ direction: 'original', original, reply, status: 8, mark: 0, tcpState: 'SYN_SENT', evidence }),
     }
     const chain = 'chain r {\ntype filter hook prerouting priority 0; policy accept;\nct state invalid drop\n}'
     const verdict = (tcpFlags: number) => traverse(chain, 'prerouting', flight({ ...TCP, tcpFlags }), env)[0]?.verdict
     assert.equal(verdict(TCP_FLAG.ack), 'drop')
     assert.equal(verdict(TCP_FLAG.syn), 'accept')
+  })
+
+  it('setting a zone takes a notrack back, and a notrack comes too late after a zone', () => {
+    const raw = (...rules: string[]) =>
+      `chain r {\ntype filter hook prerouting priority -300; policy accept;\n${rules.join('\n')}\n}`
+    const zone = (chain: string) => traverse(chain, 'prerouting', flight(TCP))[0]?.flight.connection?.zone
+    assert.equal(zone(raw('notrack')), undefined)
+    assert.equal(zone(raw('notrack', 'ct zone set 7')), 7)
+    assert.equal(zone(raw('ct zone set 7', 'notrack', 'ct zone set 8')), 7)
   })
 
   it('an address of a range is chosen by the hash the kernel uses', () => {

@@ -91,8 +91,22 @@ function visit(branch: Branch, progress: RuleProgress): Branch {
   return { ...branch, visited: append(branch.visited, visitedRule(progress.place, progress.context)) }
 }
 
-function decideAssuming(match: Match, branch: Branch, context: TableContext): Decision {
+/** What is assumed of a set once the packet itself has passed a rule that changes it. */
+export function changedSet(table: TableContext['table'], set: string): string {
+  return `changed ${table.family} ${table.name} ${set}`
+}
+
+/** Sets hold what was listed, until the packet's own rules change them. */
+function decideMatch(match: Match, branch: Branch, context: TableContext): Decision {
   const decision = decide(match, branch.flight, context)
+  if (branch.assumptions.size === 0 || match.kind !== 'compare' || match.value.kind !== 'set') return decision
+  const { name } = match.value
+  if (!branch.assumptions.has(changedSet(context.table, name))) return decision
+  return { kind: 'undecided', missing: `contents of set @${name} after a rule before has changed it`, key: undefined }
+}
+
+function decideAssuming(match: Match, branch: Branch, context: TableContext): Decision {
+  const decision = decideMatch(match, branch, context)
   if (typeof decision === 'boolean' || branch.assumptions.size === 0 || decision.key === undefined) return decision
   const assumed = branch.assumptions.get(decision.key)
   if (!assumed) return decision
@@ -139,7 +153,14 @@ function split(branch: Branch, decision: Chance | Undecided, match: Match, at: n
   return [...runStatements(held, at + 1, { ...progress, notes: [...progress.notes, note] }), { branch: failed, control: NEXT }]
 }
 
-function splitUndecided(branch: Branch, decision: Undecided, match: Match, at: number, progress: RuleProgress): RuleResult[] {
+/** Both ways on from a match at `at` that can't be decided. */
+export function splitUndecided(
+  branch: Branch,
+  decision: Undecided,
+  match: Match,
+  at: number,
+  progress: RuleProgress,
+): RuleResult[] {
   const negated = isNegated(match)
   const unknown = unknownOf(decision.missing, match, progress)
   const id = progress.context.budget.nextFork()

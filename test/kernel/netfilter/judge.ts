@@ -157,7 +157,7 @@ export class Judge {
       connection.reply.dport === undefined && arrived ? { ...connection.reply, dport: arrived.sport } : connection.reply
     const seen = connection.state === 'established'
     const assured = seen && connection.direction === 'original' && sent.protocol === IPPROTO.tcp
-    this.#environment.remember({ ...connection, reply } as Connection, seen, assured)
+    this.#environment.remember({ ...connection, reply } as Connection, seen, assured, sent.tcpFlags)
   }
 
   /** What speaks against an end; undefined: nothing. */

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Netns } from '../../../core/facts/netns.ts'
-import type { Connection, Flight, Packet, Tuple } from '../../../core/net/packet.ts'
+import { type Connection, type Flight, type Packet, TCP_FLAG, type Tuple } from '../../../core/net/packet.ts'
 import type { Netfilter } from '../../../core/netfilter/evaluate.ts'
 import type { ExistingConnection, HookBranch, HookName, VisitedRule } from '../../../core/netfilter/traversal.ts'
 import { NetnsEnvironment } from '../../../core/routing/environment.ts'
@@ -18,11 +18,13 @@ export class TestEnvironment extends NetnsEnvironment {
   }
 
   /** Remembers a confirmed connection as it is after this packet. */
-  remember(connection: Connection, repliesSeen: boolean, assured: boolean): void {
+  remember(connection: Connection, repliesSeen: boolean, assured: boolean, tcpFlags: number | undefined): void {
     const { original, reply, mark, zone } = connection
     const status =
       8 | (repliesSeen ? 2 : 0) | (assured ? 4 : 0) | (connection.srcNat ? 16 : 0) | (connection.dstNat ? 32 : 0) | 384
+    // Until it is answered, what began it is what it is waiting with.
     const common = {
+      tcpState: tcpFlags === TCP_FLAG.syn ? 'SYN_SENT' : 'ESTABLISHED',
       original,
       reply,
       status,

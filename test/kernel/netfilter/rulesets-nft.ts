@@ -163,6 +163,7 @@ table ip lb {
     type filter hook prerouting priority raw; policy accept;
     udp dport 5353 counter notrack
     ip saddr 10.9.0.9 counter ct zone set 7
+    ip saddr 10.9.0.9 udp dport 443 counter notrack
     ip daddr 10.99.0.5 ip saddr != 10.1.0.2 counter ip daddr set 10.2.0.200
   }
   chain prerouting {
