@@ -146,7 +146,7 @@ async function answer(facts: MapFacts, wish: Wish, io: Io, read: ReadEntries, se
   const entries = await read(facts, chosen, io.signal)
   if (entries.incomplete !== undefined) io.say(`Incomplete: ${entries.incomplete}`)
   if (entries.truncated) io.say(`Incomplete: the snapshot holds the first ${entries.scanned} entries of ${chosen.map.name} only`)
-  const table = tableOf(entries.shape, entries.bytes, names)
+  const table = decoded(entries, names)
   const rows = matching(table, wish)
   const shown = rows.slice(0, wish.limit)
   if (wish.json) await io.out(jsonText(entriesDocument(chosen, wish, entries, table, shown, rows.length)))
@@ -155,6 +155,15 @@ async function answer(facts: MapFacts, wish: Wish, io: Io, read: ReadEntries, se
     `${shown.length} of ${entries.scanned} entries${chosen.map.maxEntries === 0 ? '' : `; the map has room for ${chosen.map.maxEntries}`}`,
   )
   return EXIT.answered
+}
+
+function decoded({ shape, bytes }: Entries, names: MapNames): MapTable {
+  try {
+    return tableOf(shape, bytes, names)
+  } catch (error) {
+    if (error instanceof RangeError) throw new CliError(EXIT.facts, error.message)
+    throw error
+  }
 }
 
 /** Rows that pass the filter, by the bytes of their keys: hash tables have no order of their own. */

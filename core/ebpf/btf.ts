@@ -145,13 +145,14 @@ class Reader {
   }
 
   #int(name: string, size: number): BtfType {
+    // Compilers call text a signed "char" and leave the kernel's flag for characters unset.
     const encoding = (this.#word() >>> 24) & 0xf
     return {
       kind: 'int',
       name,
       size,
       signed: (encoding & 1) !== 0,
-      encoding: encoding & 4 ? 'bool' : encoding & 2 ? 'char' : 'number',
+      encoding: encoding & 4 ? 'bool' : (encoding & 2) !== 0 || name === 'char' ? 'char' : 'number',
     }
   }
 

@@ -23,7 +23,8 @@ const MAX_ELEMENTS = 16
 /** The values of a type in the order they lie in memory. Members of a union are all listed: BTF doesn't tell which one counts. */
 export function leavesOf(btf: Btf, type: number, name: string): readonly Leaf[] {
   const leaves: Leaf[] = []
-  collect(btf, type, name, 0, leaves, 0)
+  const isStruct = ['struct', 'union'].includes(resolveType(btf, type).kind)
+  collect(btf, type, isStruct ? '' : name, 0, leaves, 0)
   return leaves
 }
 
@@ -36,7 +37,7 @@ function collect(btf: Btf, id: number, name: string, offset: number, into: Leaf[
     case 'struct':
     case 'union':
       for (const member of type.members) {
-        const path = member.name === '' ? name : depth === 0 ? member.name : `${name}.${member.name}`
+        const path = [name, member.name].filter((part) => part !== '').join('.')
         if (member.bitSize > 0)
           into.push(bitLeaf(path, 8 * offset + member.bitOffset, member.bitSize, resolveType(btf, member.type)))
         else collect(btf, member.type, path, offset + member.bitOffset / 8, into, depth + 1)

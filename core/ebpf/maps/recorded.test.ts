@@ -12,41 +12,27 @@ import {
   checkServices,
   type Printed,
 } from '../../../test/support/ciliumOracle.ts'
+import { recordedMaps } from '../../../test/support/recordedMaps.ts'
 import { rawCluster } from '../../../test/support/rawFixtures.ts'
+import { memoryFiles } from '../../facts/memory.ts'
 import { describe as describeEntries } from './describe.ts'
 import { compileFilter, parseFilter } from './filter.ts'
 import { MapNames } from './names.ts'
+import { readNodeMaps } from './nodeMaps.ts'
 import { type MapTable, tableOf } from './table.ts'
 
 const FOLDER = join(import.meta.dirname, '../../../test/fixtures/raw/cilium')
 
-interface Described {
-  readonly type: string
-  readonly bytes_key: number
-  readonly bytes_value: number
-}
-type Bytes = readonly string[]
-type Entry = { readonly key: Bytes; readonly value?: Bytes; readonly values?: readonly { readonly value: Bytes }[] }
-
-/** A map of a recorded node: what bpftool dumped, as the bytes a node's agent would send. */
+/** A map of a recorded node, read as from a bundle. */
 function table(node: string, name: string, names?: MapNames): MapTable {
-  const read = (file: string) => JSON.parse(readFileSync(join(FOLDER, node, 'bpf', `${file}.json`), 'utf8'))
-  const described = (read('maps') as Readonly<Record<string, Described>>)[name]
-  assert.ok(described, `no ${name} was recorded`)
-  const entries = read(name) as readonly Entry[]
-  const padding = Array.from({ length: -described.bytes_value & 7 }, () => '0x00')
-  const bytes = entries.flatMap(({ key, value, values }) => [
-    ...key,
-    ...(value ?? values?.flatMap((each) => [...each.value, ...padding]) ?? []),
-  ])
-  const shape = {
-    name,
-    keySize: described.bytes_key,
-    valueSize: described.bytes_value,
-    valuesPerEntry: entries[0]?.values?.length ?? 1,
-    perCpu: described.type.includes('percpu'),
-  }
-  return tableOf(shape, Uint8Array.from(bytes, Number), names)
+  const recorded = [...recordedMaps('cilium', node)].map(([path, bytes]) => [`nodes/${node}/${path}`, bytes] as const)
+  const files = memoryFiles('recorded', new Map(recorded))
+  const { maps, problems } = readNodeMaps(files, node)
+  assert.deepEqual(problems, [])
+  const map = maps.find((each) => each.name === name)
+  assert.ok(map?.contents, `no ${name} was recorded`)
+  const shape = { ...map, valuesPerEntry: map.contents.valuesPerEntry, perCpu: map.type.includes('percpu') }
+  return tableOf(shape, files.read(map.contents.file) ?? new Uint8Array(), names)
 }
 
 for (const node of ['n1', 'n2']) {
