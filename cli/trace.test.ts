@@ -8,7 +8,7 @@ import { after, test } from 'node:test'
 import { memoryFiles } from '../core/facts/memory.ts'
 import type { Lane, TraceAnswer } from '../core/path/answer.ts'
 import { type CliSetting, plumbline } from '../test/support/cli.ts'
-import { schemaErrors } from '../test/support/jsonSchema.ts'
+import { schemaErrors } from '../core/text/jsonSchema.ts'
 import { rawClusters, rawFiles } from '../test/support/rawFixtures.ts'
 import { writeBundle } from './files/writeBundle.ts'
 

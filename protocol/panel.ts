@@ -24,7 +24,7 @@ export interface PanelError {
   readonly code: string
   /** For people. */
   readonly message: string
-  /** Titles of actions the host offers for it. */
+  /** Titles of actions the host offers for it; asking for one by its title runs it. */
   readonly actions?: readonly string[]
 }
 

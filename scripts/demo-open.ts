@@ -1,29 +1,48 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /**
- * Opens a saved trace in VS Code with Plumbline installed: `node scripts/demo-open.ts FILE`. With `code` on the PATH that is the
- * person's own VS Code; otherwise VS Code in the browser, on a loopback port, which ends by itself when nobody uses it.
+ * Opens a saved trace, and the bundle or cluster it was made from, in VS Code with Plumbline installed:
+ * `node scripts/demo-open.ts FILE [--bundle PATH | --kubeconfig PATH]`. With `code` on the PATH that is the desktop's VS Code,
+ * otherwise VS Code in the browser, on a loopback port, which ends by itself when nobody uses it. Either way with extensions and
+ * settings of the demo's own, in out/demo/vscode.
  */
 import { spawn, spawnSync } from 'node:child_process'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { dirname, resolve } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
 import { installVsCode } from '../test/ui/harness/install.ts'
+import { endGroup, hostEnvironment, installExtension, QUIET_SETTINGS } from '../test/ui/harness/server.ts'
 
-const IDLE_SECONDS = 600
+/** code-server counts in steps of a minute. */
+const IDLE_SECONDS = Number(process.env['DEMO_IDLE_SECONDS'] ?? 600)
 const VSIX = 'dist/plumbline.vsix'
+const HOME = resolve('out/demo/vscode')
+const USER = join(HOME, 'user')
+const EXTENSIONS = join(HOME, 'extensions')
+const SERVER = join(HOME, 'server.pid')
+
+type Settings = Readonly<Record<string, unknown>>
 
 const say = (text: string): void => void process.stderr.write(`${text}\n`)
 
-async function main(file: string): Promise<void> {
+async function main(file: string, settings: Settings): Promise<void> {
+  await endEarlierServer()
+  rmSync(HOME, { recursive: true, force: true })
+  // Settings of the machine are read from another file than a person's own when VS Code runs as a server.
+  for (const kind of ['User', 'Machine']) {
+    mkdirSync(join(USER, kind), { recursive: true })
+    writeFileSync(join(USER, kind, 'settings.json'), JSON.stringify(settings))
+  }
   if (spawnSync('code', ['--version'], { stdio: 'ignore' }).status === 0) openDesktop(file)
   else await openBrowser(file)
 }
 
 function openDesktop(file: string): void {
-  run('code', ['--install-extension', VSIX, '--force'])
-  run('code', ['--new-window', dirname(file), file])
+  const folders = ['--user-data-dir', USER, '--extensions-dir', EXTENSIONS]
+  run('code', ['--install-extension', VSIX, '--force', ...folders])
+  run('code', ['--new-window', dirname(file), file, ...folders])
 }
 
 async function openBrowser(file: string): Promise<void> {
@@ -31,33 +50,35 @@ async function openBrowser(file: string): Promise<void> {
     say('VS Code is not on the PATH (`code`), so the panel is not opened.')
     return
   }
-  const { node, cli } = await installVsCode(say)
-  const folder = resolve('out/demo/vscode')
-  mkdirSync(folder, { recursive: true })
-  const folders = ['--user-data-dir', `${folder}/user`, '--extensions-dir', `${folder}/extensions`]
-  const env = { ...process.env, XDG_CONFIG_HOME: folder, XDG_DATA_HOME: folder }
-  run(node, [cli, '--install-extension', VSIX, '--force', ...folders], env)
+  const vscode = await installVsCode(say)
+  await installExtension(vscode, VSIX, EXTENSIONS)
   const port = await freePort()
   const server = spawn(
-    node,
+    vscode.node,
     [
-      cli,
-      '--auth',
-      'none',
-      '--bind-addr',
-      `127.0.0.1:${port}`,
-      '--idle-timeout-seconds',
-      String(IDLE_SECONDS),
-      '--disable-telemetry',
-      ...folders,
+      vscode.cli,
+      ...['--auth', 'none', '--bind-addr', `127.0.0.1:${port}`, '--idle-timeout-seconds', String(IDLE_SECONDS)],
+      ...['--disable-telemetry', '--disable-update-check', '--disable-workspace-trust', '--disable-getting-started-override'],
+      ...['--user-data-dir', USER, '--extensions-dir', EXTENSIONS],
     ],
-    { env, detached: true, stdio: 'ignore' },
+    // A process group of its own: it outlives this script, and the next run ends it whole.
+    { env: { ...hostEnvironment(), XDG_CONFIG_HOME: HOME, XDG_DATA_HOME: HOME }, detached: true, stdio: 'ignore' },
   )
   server.unref()
+  writeFileSync(SERVER, String(server.pid))
   await answering(port)
   const url = browserUrl(port, file)
-  say(`\nThe same trace in VS Code: ${url}\n(process ${server.pid}; it ends ${IDLE_SECONDS / 60} minutes after its last use)`)
+  say(`\nThe same trace in VS Code:\n\n  ${url}\n`)
+  say(`(process ${server.pid}; it ends ${IDLE_SECONDS / 60} minutes after its last use, or with the next demo)`)
   if (process.env['DISPLAY'] !== undefined) spawnSync('xdg-open', [url], { stdio: 'ignore' })
+}
+
+/** The server of an earlier run, if it is still there: a process of that number that was started for this very folder. */
+async function endEarlierServer(): Promise<void> {
+  if (!existsSync(SERVER)) return
+  const pid = Number(readFileSync(SERVER, 'utf8'))
+  const commandLine = `/proc/${pid}/cmdline`
+  if (existsSync(commandLine) && readFileSync(commandLine, 'utf8').split('\0').includes(USER)) await endGroup(pid)
 }
 
 /** VS Code's web workbench opens files named in its `payload` (workbench/browser/web.main.ts). */
@@ -66,8 +87,8 @@ function browserUrl(port: number, file: string): string {
   return `http://127.0.0.1:${port}/?folder=${encodeURIComponent(dirname(file))}&payload=${encodeURIComponent(payload)}`
 }
 
-function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): void {
-  const { status, stdout, stderr } = spawnSync(command, args, { env, encoding: 'utf8' })
+function run(command: string, args: readonly string[]): void {
+  const { status, stdout, stderr } = spawnSync(command, args, { encoding: 'utf8' })
   if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status}:\n${stdout}${stderr}`)
 }
 
@@ -90,6 +111,14 @@ async function answering(port: number): Promise<void> {
   throw new Error(`VS Code does not answer on 127.0.0.1:${port} after 30 s`)
 }
 
-const file = resolve(process.argv[2] ?? '')
-if (!existsSync(file)) throw new Error(`no such file: ${file}`)
-await main(file)
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: { bundle: { type: 'string' }, kubeconfig: { type: 'string' } },
+})
+const file = resolve(positionals[0] ?? '')
+if (positionals.length !== 1 || !existsSync(file)) throw new Error(`no such file: ${file}`)
+await main(file, {
+  ...QUIET_SETTINGS,
+  ...(values.bundle !== undefined && { 'plumbline.bundles': [resolve(values.bundle)] }),
+  ...(values.kubeconfig !== undefined && { 'plumbline.kubeconfig': [resolve(values.kubeconfig)] }),
+})

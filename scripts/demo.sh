@@ -13,7 +13,6 @@ mkdir -p "$OUT"
 
 say() { printf '\n── %s\n' "$*" >&2; }
 
-facts=()
 if [ "${LIVE:-}" = 1 ]; then
   say "starting the lab cluster (kube-proxy: $PROXY)"
   make -s lab-up PROXY="$PROXY" agent-image
@@ -21,9 +20,11 @@ if [ "${LIVE:-}" = 1 ]; then
   KUBECONFIG=$(lab/lab kubeconfig)
   export KUBECONFIG
   node dist/cli.js agent install --yes
-  facts=(--kubeconfig "$KUBECONFIG" --prove)
+  place=(--kubeconfig "$KUBECONFIG")
+  facts=("${place[@]}" --prove)
 else
-  facts=(--bundle "test/fixtures/bundles/$PROXY.zip")
+  place=(--bundle "test/fixtures/bundles/$PROXY.zip")
+  facts=("${place[@]}")
 fi
 
 say "plumbline trace ${facts[*]} --from $FROM --to $TO"
@@ -32,4 +33,4 @@ node dist/cli.js trace "${facts[@]}" --from "$FROM" --to "$TO" --json >"$OUT/dem
 
 [ "${DEMO_OPEN:-1}" = 1 ] || exit 0
 make -s vsix packages-ui
-exec node scripts/demo-open.ts "$OUT/demo.plumbline-trace.json"
+exec node scripts/demo-open.ts "$OUT/demo.plumbline-trace.json" "${place[@]}"

@@ -10,6 +10,7 @@ import type { LiveSource } from './sources/liveSource.ts'
 import { Sources } from './sources/sources.ts'
 import { StatusBar } from './statusBar.ts'
 import { TraceHistory } from './trace/history.ts'
+import { SavedTraceEditor } from './trace/savedTraceEditor.ts'
 import { Traces } from './trace/traces.ts'
 import { ClustersTree } from './trees/clustersTree.ts'
 import { TracesTree } from './trees/tracesTree.ts'
@@ -25,6 +26,7 @@ export class App extends Owner {
   readonly sources: Sources
   readonly history: TraceHistory
   readonly traces: Traces
+  readonly savedTraces: SavedTraceEditor
   readonly clusters: ClustersTree
   readonly status: StatusBar
 
@@ -37,6 +39,15 @@ export class App extends Owner {
     this.sources = this.own(new Sources(context.workspaceState, this.log))
     this.history = this.own(new TraceHistory(context.workspaceState))
     this.traces = this.own(new Traces(context.extensionUri, this.sources, this.history, this.failures, prompts))
+    this.savedTraces = this.own(
+      new SavedTraceEditor({
+        extensionUri: context.extensionUri,
+        sources: this.sources,
+        evidence: this.traces.evidence,
+        failures: this.failures,
+        prompts,
+      }),
+    )
     this.clusters = this.own(new ClustersTree(this.sources, this.failures))
     this.own(new TracesTree(this.history))
     this.status = this.own(new StatusBar(this.sources))

@@ -7,7 +7,7 @@ import { PlumblineError } from '../cluster/errors.ts'
 import { deployAgent, removeAgent } from './agent/agentCommands.ts'
 import type { CommandId, Commands } from './contributions.ts'
 import type { App } from './app.ts'
-import { copyRbac } from './failures.ts'
+import { copyRbac, RemediableError } from './failures.ts'
 import type { FactSource } from './sources/factSource.ts'
 import { LiveSource } from './sources/liveSource.ts'
 import type { AskedTrace } from './trace/question.ts'
@@ -132,13 +132,9 @@ async function saveBundle(app: App, item: ClusterItem | undefined): Promise<void
 }
 
 async function askQuestion(app: App, from: FactSource | undefined, known: Partial<AskedTrace>): Promise<void> {
-  const source = from ?? (await pickSource(app.sources.usable, vscode.l10n.t('Trace in which cluster?')))
-  if (source === undefined) {
-    if (app.sources.usable.length === 0)
-      throw new PlumblineError('not-found', vscode.l10n.t('Connect to a cluster or open a bundle first.'))
-    return
-  }
-  const facts = source.current ?? (await source.facts())
+  const source = from ?? (await pickSource(await askable(app), vscode.l10n.t('Trace in which cluster?')))
+  if (source === undefined) return
+  const facts = source.current ?? (await progress(vscode.l10n.t('Reading {0}', source.name), () => source.facts()))
   const asked = await pickQuestion({
     objects: facts.cluster.objects,
     namespace: source instanceof LiveSource ? source.context.namespace : 'default',
@@ -148,6 +144,16 @@ async function askQuestion(app: App, from: FactSource | undefined, known: Partia
   if (asked === undefined) return
   await app.memory.update(LAST_KEY, asked)
   await app.traces.open(source, asked)
+}
+
+/** Bundles that are still being read count: one asks right after opening one. */
+async function askable({ sources }: App): Promise<readonly FactSource[]> {
+  const found = sources.all.filter((source) => source.current !== undefined || (source.kind === 'bundle' && !source.failure))
+  if (found.length > 0) return found
+  throw new RemediableError(vscode.l10n.t('Connect to a cluster or open a bundle first.'), [
+    { title: vscode.l10n.t('Connect…'), run: () => runCommand('plumbline.cluster.connect') },
+    { title: vscode.l10n.t('Open Bundle…'), run: () => runCommand('plumbline.bundle.open') },
+  ])
 }
 
 function placeOf(item: ClusterItem | undefined, end: 'from' | 'to'): Partial<AskedTrace> {

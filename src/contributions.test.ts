@@ -4,7 +4,17 @@ import assert from 'node:assert/strict'
 import { existsSync, globSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { COMMAND_IDS, CONTEXT_KEYS, SETTING_IDS, TRACE_PANEL, VIEW_CONTAINER, VIEWS, WALKTHROUGH } from './contributions.ts'
+import {
+  COMMAND_IDS,
+  CONTEXT_KEYS,
+  SAVED_TRACE_EDITOR,
+  SAVED_TRACE_SUFFIX,
+  SETTING_IDS,
+  TRACE_PANEL,
+  VIEW_CONTAINER,
+  VIEWS,
+  WALKTHROUGH,
+} from './contributions.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const text = readFileSync(join(ROOT, 'package.json'), 'utf8')
@@ -14,7 +24,7 @@ const strings = JSON.parse(readFileSync(join(ROOT, 'package.nls.json'), 'utf8'))
 
 const sorted = (values: Iterable<string>) => [...values].sort()
 
-test('commands, settings, views and the walkthrough are the same in code and manifest', () => {
+test('commands, settings, views, editors and the walkthrough are the same in code and manifest', () => {
   assert.deepEqual(sorted(contributes.commands.map((command: { command: string }) => command.command)), sorted(COMMAND_IDS))
   const settings = contributes.configuration.flatMap((group: { properties: object }) => Object.keys(group.properties))
   assert.deepEqual(sorted(settings), sorted(SETTING_IDS))
@@ -22,6 +32,10 @@ test('commands, settings, views and the walkthrough are the same in code and man
   assert.deepEqual(
     contributes.walkthroughs.map((walkthrough: { id: string }) => walkthrough.id),
     [WALKTHROUGH],
+  )
+  assert.deepEqual(
+    contributes.customEditors.map(({ viewType, selector }: { viewType: string; selector: object }) => [viewType, selector]),
+    [[SAVED_TRACE_EDITOR, [{ filenamePattern: `*${SAVED_TRACE_SUFFIX}` }]]],
   )
   assert.ok(manifest.activationEvents.includes(`onWebviewPanel:${TRACE_PANEL}`))
 })
@@ -48,7 +62,7 @@ test('every setting has a default, a description, an order and a scope; paths an
     for (const [id, setting] of Object.entries<Record<string, unknown>>(group.properties)) {
       for (const key of ['default', 'markdownDescription', 'order', 'scope', 'type'])
         assert.ok(key in setting, `${id} has ${key}`)
-      if (/kubeconfig|agent/.test(id)) {
+      if (/kubeconfig|bundles|agent/.test(id)) {
         assert.equal(setting['scope'], 'machine', id)
         assert.ok(manifest.capabilities.untrustedWorkspaces.restrictedConfigurations.includes(id), id)
       }

@@ -38,6 +38,7 @@ export interface Settings {
   'plumbline.kubeconfig': readonly string[]
   'plumbline.agent.image': string
   'plumbline.agent.nodeSelector': Readonly<Record<string, string>>
+  'plumbline.bundles': readonly string[]
   'plumbline.trace.factsMaxAge': number
   'plumbline.trace.proofConnections': number
   'plumbline.yaml.enabled': boolean
@@ -59,6 +60,8 @@ export type ContextKey = keyof ContextKeys
 export const VIEWS = { clusters: 'plumbline.clusters', traces: 'plumbline.traces' } as const
 export const VIEW_CONTAINER = 'plumbline'
 export const TRACE_PANEL = 'plumbline.trace'
+export const SAVED_TRACE_EDITOR = 'plumbline.savedTrace'
+export const SAVED_TRACE_SUFFIX = '.plumbline-trace.json'
 export const WALKTHROUGH = 'plumbline.start'
 export const EVIDENCE_SCHEME = 'plumbline-evidence'
 
@@ -89,6 +92,7 @@ export const SETTING_IDS = Object.keys({
   'plumbline.kubeconfig': 0,
   'plumbline.agent.image': 0,
   'plumbline.agent.nodeSelector': 0,
+  'plumbline.bundles': 0,
   'plumbline.trace.factsMaxAge': 0,
   'plumbline.trace.proofConnections': 0,
   'plumbline.yaml.enabled': 0,

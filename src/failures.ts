@@ -8,9 +8,21 @@ import { FactsError } from '../core/facts/error.ts'
 import type { PanelError } from '../protocol/panel.ts'
 import { runCommand } from './typed.ts'
 
-interface Remedy {
+/** Something to do about a failure, offered as a button. */
+export interface Remedy {
   readonly title: string
   readonly run: () => Thenable<unknown>
+}
+
+/** A failure that knows what to do about it. */
+export class RemediableError extends Error {
+  override readonly name = 'RemediableError'
+  readonly remedies: readonly Remedy[]
+
+  constructor(message: string, remedies: readonly Remedy[], cause?: unknown) {
+    super(message, { cause })
+    this.remedies = remedies
+  }
 }
 
 export class Failures {
@@ -50,7 +62,8 @@ export function missingRight(error: unknown): MissingRight | undefined {
   return undefined
 }
 
-function remediesOf(error: unknown): Remedy[] {
+export function remediesOf(error: unknown): readonly Remedy[] {
+  if (error instanceof RemediableError) return error.remedies
   const missing = missingRight(error)
   if (missing !== undefined) return [{ title: vscode.l10n.t('Copy RBAC Snippet'), run: () => copyRbac([missing], '<user>') }]
   if (PlumblineError.is(error, 'agent-absent')) {

@@ -21,14 +21,22 @@ export const dialogs: Prompts = {
   async confirm({ message, detail, action }) {
     return (await vscode.window.showWarningMessage(message, { modal: true, detail }, action)) === action
   },
+  // Asked first, because most systems have no dialog in which one can choose either.
   async openBundle() {
-    const picked = await vscode.window.showOpenDialog({
-      title: vscode.l10n.t('Open Bundle'),
-      canSelectFiles: true,
-      canSelectFolders: true,
-      filters: { [vscode.l10n.t('Bundles')]: ['zip', 'json'] },
-    })
-    return picked?.[0]
+    const archive = {
+      label: vscode.l10n.t('$(archive) Archive…'),
+      description: vscode.l10n.t('zip'),
+      options: { canSelectFiles: true, filters: { [vscode.l10n.t('Bundles')]: ['zip'] } },
+    }
+    const folder = {
+      label: vscode.l10n.t('$(folder) Folder…'),
+      description: vscode.l10n.t('with a bundle.json, or an unpacked Cilium sysdump'),
+      options: { canSelectFiles: false, canSelectFolders: true },
+    }
+    const title = vscode.l10n.t('Open Bundle')
+    const kind = await vscode.window.showQuickPick([archive, folder], { title, placeHolder: vscode.l10n.t('How was it kept?') })
+    if (kind === undefined) return undefined
+    return (await vscode.window.showOpenDialog({ title, openLabel: vscode.l10n.t('Open'), ...kind.options }))?.[0]
   },
   async openKubeconfig() {
     const title = vscode.l10n.t('Select Kubeconfig Files')

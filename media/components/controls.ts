@@ -31,14 +31,14 @@ export interface Button {
   readonly icon?: IconName
   /** One primary button a panel at most. */
   readonly primary?: boolean
-  /** Say why beside it. */
-  readonly disabled?: boolean
+  /** Why it can't be pressed; say so beside it as well. */
+  readonly disabled?: string | undefined
   readonly busy?: boolean
   readonly onPress: () => void
 }
 
-export function button({ label, icon: name, primary = false, disabled = false, busy = false, onPress }: Button): TemplateResult {
-  return html`<vscode-button appearance=${primary ? 'primary' : 'secondary'} ?disabled=${disabled || busy} @click=${onPress}
+export function button({ label, icon: name, primary = false, disabled, busy = false, onPress }: Button): TemplateResult {
+  return html`<vscode-button appearance=${primary ? 'primary' : 'secondary'} ?disabled=${disabled !== undefined || busy} title=${disabled ?? nothing} @click=${onPress}
     >${name === undefined ? nothing : html`<span slot="start">${icon(busy ? 'loading' : name, { spin: busy })}</span>`}${label}</vscode-button
   >`
 }

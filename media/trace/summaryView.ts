@@ -10,7 +10,6 @@ import {
   failures,
   type Headline,
   headline,
-  isUnknownOwner,
   laneTitle,
   type LostReply,
   lostReplies,
@@ -85,30 +84,18 @@ function place(step: Step): TemplateResult {
 
 function differenceView({ difference, lanes }: TraceAnswer, actions: SummaryActions): unknown {
   if (difference === null || lanes.length < 2) return nothing
-  const bypassed = difference.bypassedRules.length
-  const unknown = difference.bypassedRules.filter(({ owner }) => isUnknownOwner(owner)).length
   const same = difference.kind === 'same'
+  // The sentence tells what differs and how many rules are bypassed.
+  const bypassed = difference.bypassedRules.length > 0
   return html`<ul class="differences">
     <li>
       <span class="sign ${same ? 'good' : 'warned'}" aria-hidden="true">${same ? '=' : '≠'}</span>
       <span>
         ${foreign(difference.text)}
-        ${difference.at === null ? nothing : linkButton('Show', 'Show where the lanes part', actions.onShowDifference)}
+        ${difference.at === null ? nothing : linkButton('Show where', 'Show where the lanes part', actions.onShowDifference)}
+        ${bypassed ? linkButton('Show rules', 'Show the bypassed rules', actions.onShowBypassed) : nothing}
       </span>
     </li>
-    ${
-      bypassed === 0
-        ? nothing
-        : html`<li>
-            <span class="sign warned" aria-hidden="true">─</span>
-            <span>
-              ${bypassed === 1 ? '1 rule bypassed' : `${bypassed} rules bypassed`}${
-                unknown === 0 ? nothing : html`, <span class="warned">${icon('warning')} ${unknown} of unknown owner</span>`
-              }
-              ${linkButton('Show', 'Show the bypassed rules', actions.onShowBypassed)}
-            </span>
-          </li>`
-    }
   </ul>`
 }
 

@@ -5,10 +5,11 @@ import { type Choice, pairOutcomes } from '../../core/path/alignment.ts'
 import type { Evidence, Step, TraceAnswer } from '../../core/path/answer.ts'
 import { endpointText, type Failure } from '../../core/path/headline.ts'
 import { isBad, weightOf } from '../../core/path/weight.ts'
-import type { TracePanelContract, TraceView } from '../../protocol/tracePanel.ts'
+import type { PanelError } from '../../protocol/panel.ts'
+import type { Ability, TracePanelContract, TraceView } from '../../protocol/tracePanel.ts'
 import { type Bridge, HostError } from '../bridge.ts'
 import { button, linkButton, progressRing } from '../components/controls.ts'
-import { icon } from '../components/icon.ts'
+import { type IconName, icon } from '../components/icon.ts'
 import { LightElement } from '../components/lightElement.ts'
 import { foreign } from '../components/text.ts'
 import type { Host } from '../vscode.ts'
@@ -28,6 +29,8 @@ type Action = 'reverse' | 'copyAsCli' | 'save' | 'refresh'
 interface Notice {
   readonly kind: 'error' | 'done'
   readonly text: string
+  /** Titles of what the host offers to do about it. */
+  readonly actions?: readonly string[]
 }
 
 const PROOF_TIMEOUT = 300_000
@@ -37,6 +40,7 @@ const REFRESH_TIMEOUT = 120_000
 export class TracePanel extends LightElement {
   static override properties = {
     view: { state: true },
+    broken: { state: true },
     ui: { state: true },
     step: { state: true },
     busy: { state: true },
@@ -45,6 +49,8 @@ export class TracePanel extends LightElement {
   }
 
   declare private view: TraceView | null
+  /** Why there is no answer. */
+  declare private broken: PanelError | null
   declare private ui: UiState | null
   /** The step whose evidence is shown. */
   declare private step: Chosen | null
@@ -60,12 +66,16 @@ export class TracePanel extends LightElement {
     super()
     this.#bridge = bridge
     this.#host = host
-    this.view = this.ui = this.step = this.busy = this.proving = this.notice = null
+    this.view = this.broken = this.ui = this.step = this.busy = this.proving = this.notice = null
   }
 
   override connectedCallback(): void {
     super.connectedCallback()
     this.#bridge.on('answer', (view) => this.#show(view))
+    this.#bridge.on('broken', (error) => {
+      this.broken = error
+      this.view = null
+    })
     this.#bridge.on('proving', (proving) => {
       if (this.#proof !== null) this.proving = proving
     })
@@ -77,6 +87,7 @@ export class TracePanel extends LightElement {
     const choices = pairOutcomes(view.answer.lanes.map(({ outcomes }) => outcomes))
     this.ui = restoreState(this.ui ?? this.#host.recall(), question, choices.length)
     this.view = view
+    this.broken = null
     this.step = firstOfInterest(view.answer, choices[this.ui.choice] ?? [])
   }
 
@@ -90,6 +101,7 @@ export class TracePanel extends LightElement {
   }
 
   protected override render(): TemplateResult {
+    if (this.broken !== null) return this.#brokenView(this.broken)
     if (this.view === null) {
       return html`<main class="waiting">${progressRing('Waiting for the answer')}<div role="status"><h1>Tracing the packet…</h1></div></main>`
     }
@@ -110,12 +122,20 @@ export class TracePanel extends LightElement {
     </main>`
   }
 
+  #brokenView({ message, actions = [] }: PanelError): TemplateResult {
+    return html`<main class="broken" role="alert">
+      <h1 class="headline">${icon('error', { tone: 'bad' })}<span>This trace can’t be shown.</span></h1>
+      <p>${foreign(message)}</p>
+      <p>${actions.map((title) => button({ label: title, onPress: () => this.#remedy(title) }))}</p>
+    </main>`
+  }
+
   protected override updated(changed: PropertyValues): void {
     if (changed.has('view') && this.view !== null)
       document.title = `${this.view.answer.question.from} to ${this.view.answer.question.to}`
   }
 
-  #toolbar({ answer: { question }, facts, capturedAt, canProve }: TraceView): TemplateResult {
+  #toolbar({ answer: { question }, facts, capturedAt, canProve, canAsk }: TraceView): TemplateResult {
     const source = endpointText(question.source)
     const destination = endpointText(question.destination)
     return html`<div class="top">
@@ -126,7 +146,7 @@ export class TracePanel extends LightElement {
           ${question.ctState === 'new' ? nothing : html`<span class="note">${foreign(question.ctState)} connection</span>`}
         </p>
         <p class="facts">
-          ${foreign(facts)}${capturedAt === null ? nothing : html` · facts of <time datetime=${capturedAt}>${time(capturedAt)}</time>`}${canProve.possible ? nothing : html` · can’t be proven: ${foreign(canProve.reason)}`}
+          ${foreign(facts)}${capturedAt === null ? nothing : html` · facts of <time datetime=${capturedAt}>${time(capturedAt)}</time>`}${inability(canProve, canAsk)}
         </p>
       </div>
       <div class="toolbar" role="toolbar" aria-label="Trace">
@@ -134,18 +154,18 @@ export class TracePanel extends LightElement {
           label: 'Prove It',
           icon: 'pulse',
           primary: true,
-          disabled: !canProve.possible,
+          disabled: whyNot(canProve),
           busy: this.#proof !== null,
           onPress: () => this.#prove(),
         })}
-        ${this.#actionButton('reverse', 'Reverse', 'arrow-swap')} ${this.#actionButton('copyAsCli', 'Copy as CLI', 'copy')}
-        ${this.#actionButton('save', 'Save', 'save')} ${this.#actionButton('refresh', 'Refresh', 'refresh')}
+        ${this.#actionButton('reverse', 'Reverse', 'arrow-swap', canAsk)} ${this.#actionButton('copyAsCli', 'Copy as CLI', 'copy')}
+        ${this.#actionButton('save', 'Save', 'save')} ${this.#actionButton('refresh', 'Refresh', 'refresh', canAsk)}
       </div>
     </div>`
   }
 
-  #actionButton(action: Action, label: string, name: 'arrow-swap' | 'copy' | 'save' | 'refresh'): TemplateResult {
-    return button({ label, icon: name, busy: this.busy === action, onPress: () => this.#run(action) })
+  #actionButton(action: Action, label: string, name: IconName, can: Ability = { possible: true }): TemplateResult {
+    return button({ label, icon: name, disabled: whyNot(can), busy: this.busy === action, onPress: () => this.#run(action) })
   }
 
   /** Errors speak up at once; what was done is said when there is time. */
@@ -155,7 +175,9 @@ export class TracePanel extends LightElement {
       this.notice = null
     }
     const bar = (shown: Notice) => html`<div class="notice ${shown.kind}">
-      ${icon(shown.kind === 'error' ? 'error' : 'check')} <span>${foreign(shown.text)}</span> ${linkButton('Dismiss', 'Dismiss message', close)}
+      ${icon(shown.kind === 'error' ? 'error' : 'check')} <span>${foreign(shown.text)}</span>
+      ${shown.actions?.map((title) => linkButton(title, title, () => this.#remedy(title)))}
+      ${linkButton('Dismiss', 'Dismiss message', close)}
     </div>`
     return html`<div role="alert">${notice?.kind === 'error' ? bar(notice) : nothing}</div>
       <div role="status">${notice?.kind === 'done' ? bar(notice) : nothing}</div>`
@@ -264,6 +286,11 @@ export class TracePanel extends LightElement {
     if (proof !== undefined && this.view !== null) this.view = { ...this.view, answer: { ...this.view.answer, proof } }
   }
 
+  /** A remedy may wait for a person, so nobody waits for it here. */
+  #remedy(title: string): void {
+    void this.#attempt(this.#bridge.request('remedy', { title }, { timeout: null }))
+  }
+
   async #run(action: Action): Promise<void> {
     this.busy = action
     switch (action) {
@@ -297,10 +324,19 @@ export class TracePanel extends LightElement {
       return await asked
     } catch (error) {
       if (!(error instanceof HostError)) throw error
-      if (error.code !== 'cancelled') this.notice = { kind: 'error', text: error.message }
+      if (error.code !== 'cancelled') this.notice = { kind: 'error', text: error.message, actions: error.actions }
       return undefined
     }
   }
+}
+
+function whyNot(ability: Ability): string | undefined {
+  return ability.possible ? undefined : ability.reason
+}
+
+function inability(canProve: Ability, canAsk: Ability): unknown {
+  if (!canAsk.possible) return html` · can’t be proven or asked again here: ${foreign(canAsk.reason)}`
+  return canProve.possible ? nothing : html` · can’t be proven: ${foreign(canProve.reason)}`
 }
 
 /** Where it ends badly, else where something is first decided: the step whose evidence is shown before one has chosen. */

@@ -18,11 +18,15 @@ export class BundleSource extends Owner implements FactSource {
 
   constructor(uri: vscode.Uri) {
     super()
-    this.uri = uri
+    this.uri = bundlePlace(uri)
+  }
+
+  static idOf(uri: vscode.Uri): string {
+    return `bundle:${bundlePlace(uri).toString()}`
   }
 
   get id(): string {
-    return `bundle:${this.uri.toString()}`
+    return BundleSource.idOf(this.uri)
   }
 
   get name(): string {
@@ -65,6 +69,11 @@ export class BundleSource extends Owner implements FactSource {
       this.#changed.fire()
     }
   }
+}
+
+/** A folder may be named by the bundle.json in it, or with a slash at its end: it is one and the same bundle. */
+function bundlePlace(uri: vscode.Uri): vscode.Uri {
+  return uri.with({ path: uri.path.replace(/\/bundle\.json$/, '').replace(/(?<=.)\/+$/, '') })
 }
 
 /** RFC 3339 times of one zone compare as text. */

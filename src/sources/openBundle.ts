@@ -16,9 +16,8 @@ export interface OpenedBundle {
   readonly problems: readonly string[]
 }
 
-/** Opens a bundle or a Cilium sysdump: a folder, a zip, or the bundle.json in a folder. Throws FactsError. */
-export async function openBundleAt(uri: vscode.Uri): Promise<OpenedBundle> {
-  const place = uri.path.endsWith('/bundle.json') ? vscode.Uri.joinPath(uri, '..') : uri
+/** Opens a bundle or a Cilium sysdump: a folder or a zip. Throws FactsError. */
+export async function openBundleAt(place: vscode.Uri): Promise<OpenedBundle> {
   const name = place.scheme === 'file' ? place.fsPath : place.toString(true)
   const stat = await guarded(name, () => vscode.workspace.fs.stat(place))
   return recognise((stat.type & vscode.FileType.Directory) === 0 ? await readArchive(place, name) : await readFolder(place, name))

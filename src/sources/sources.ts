@@ -29,11 +29,11 @@ export class Sources extends Owner {
     this.own({ dispose: () => this.#disposeAll() })
     this.own(
       vscode.workspace.onDidChangeConfiguration((event) => {
-        if (event.affectsConfiguration('plumbline.kubeconfig')) void this.reload()
+        if (['plumbline.kubeconfig', 'plumbline.bundles'].some((id) => event.affectsConfiguration(id))) void this.reload()
       }),
     )
     this.own(vscode.workspace.onDidGrantWorkspaceTrust(() => void this.reload()))
-    for (const uri of memory.get<readonly string[]>(BUNDLES_KEY, [])) this.#add(vscode.Uri.parse(uri))
+    for (const uri of memory.get<readonly string[]>(BUNDLES_KEY, [])) this.#bundleAt(vscode.Uri.parse(uri))
   }
 
   get contexts(): readonly LiveSource[] {
@@ -69,17 +69,18 @@ export class Sources extends Owner {
   }
 
   async reload(): Promise<void> {
+    for (const path of readSetting('plumbline.bundles')) this.#bundleAt(vscode.Uri.file(path))
     await Promise.all([this.#loadContexts(), ...this.bundles.map((bundle) => bundle.facts().catch(() => undefined))])
     this.#tell(undefined)
   }
 
   async openBundle(uri: vscode.Uri): Promise<BundleSource> {
-    const known = this.#bundles.get(`bundle:${uri.toString()}`)
-    const bundle = known ?? this.#add(uri)
+    const known = this.bundles
+    const bundle = this.#bundleAt(uri)
     try {
       await bundle.facts()
     } catch (error) {
-      if (known === undefined) await this.closeBundle(bundle)
+      if (!known.includes(bundle)) await this.closeBundle(bundle)
       throw error
     }
     await this.#remember()
@@ -94,7 +95,10 @@ export class Sources extends Owner {
     this.#tell(undefined)
   }
 
-  #add(uri: vscode.Uri): BundleSource {
+  /** The bundle of that place, once. */
+  #bundleAt(uri: vscode.Uri): BundleSource {
+    const known = this.#bundles.get(BundleSource.idOf(uri))
+    if (known !== undefined) return known
     const bundle = new BundleSource(uri)
     this.#bundles.set(bundle.id, bundle)
     bundle.onDidChange(() => this.#tell(bundle))
@@ -130,9 +134,11 @@ export class Sources extends Owner {
   }
 
   async #remember(): Promise<void> {
+    const set = new Set(readSetting('plumbline.bundles').map((path) => BundleSource.idOf(vscode.Uri.file(path))))
+    const opened = this.bundles.filter((bundle) => !set.has(bundle.id))
     await this.#memory.update(
       BUNDLES_KEY,
-      this.bundles.map((bundle) => bundle.uri.toString()),
+      opened.map((bundle) => bundle.uri.toString()),
     )
   }
 

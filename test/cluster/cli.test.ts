@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import type { TraceAnswer } from '../../core/path/answer.ts'
 import { type CliResult, plumbline } from '../support/cli.ts'
-import { schemaErrors } from '../support/jsonSchema.ts'
+import { schemaErrors } from '../../core/text/jsonSchema.ts'
 import { holdLab, type Lab, whyNoLab } from './lab.ts'
 
 const reason = whyNoLab()

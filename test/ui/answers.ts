@@ -13,6 +13,7 @@ export function view(answer: TraceAnswer, part: Partial<TraceView> = {}): TraceV
     facts: 'prod-eu (live)',
     capturedAt: '2026-04-12T03:12:05Z',
     canProve: { possible: true },
+    canAsk: { possible: true },
     partial: [],
     ...part,
   }

@@ -26,7 +26,7 @@ export interface VsCodeServer {
   stop(): Promise<void>
 }
 
-const QUIET_SETTINGS: Readonly<Record<string, unknown>> = {
+export const QUIET_SETTINGS: Readonly<Record<string, unknown>> = {
   'telemetry.telemetryLevel': 'off',
   'workbench.colorTheme': 'Dark Modern',
   'workbench.startupEditor': 'none',
@@ -70,14 +70,14 @@ export async function startServer(options: ServerOptions = {}): Promise<VsCodeSe
       { detached: true, stdio: ['ignore', 'pipe', 'pipe'], env: { ...hostEnvironment(), ...options.env } },
     )
     const authority = await listening(child).catch(async (error: unknown) => {
-      await endGroup(child)
+      await endGroup(child.pid)
       throw error
     })
     return {
       authority,
       folder: folders.folder,
       stop: async () => {
-        await endGroup(child)
+        await endGroup(child.pid)
         await rm(root, { recursive: true, force: true, maxRetries: 5 })
       },
     }
@@ -88,7 +88,7 @@ export async function startServer(options: ServerOptions = {}): Promise<VsCodeSe
 }
 
 /** Installs a packaged extension the way a user of code-server does. */
-async function installExtension(vscode: VsCode, vsix: string, extensions: string): Promise<void> {
+export async function installExtension(vscode: VsCode, vsix: string, extensions: string): Promise<void> {
   const scratch = await mkdtemp(join(tmpdir(), 'plumbline-install-'))
   try {
     // The command line insists on the file name's end, and reads its own configuration: give it both in a folder of its own.
@@ -111,7 +111,7 @@ async function installExtension(vscode: VsCode, vsix: string, extensions: string
 }
 
 /** What a test runner sets for its own Node would confuse the one of VS Code. */
-function hostEnvironment(): NodeJS.ProcessEnv {
+export function hostEnvironment(): NodeJS.ProcessEnv {
   const { NODE_OPTIONS: _options, NODE_TEST_CONTEXT: _context, VSCODE_IPC_HOOK_CLI: _hook, ...rest } = process.env
   return rest
 }
@@ -142,8 +142,8 @@ async function listening(child: ChildProcess): Promise<string> {
   throw new Error(`VS Code's server does not listen after 60 s:\n${output()}`)
 }
 
-async function endGroup(child: ChildProcess): Promise<void> {
-  const { pid } = child
+/** Ends a process and all that it started: those of its group. */
+export async function endGroup(pid: number | undefined): Promise<void> {
   if (pid === undefined) return
   for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
     if (!signalGroup(pid, signal)) return

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { isDeepStrictEqual } from 'node:util'
-import { isRecord } from '../../core/facts/text.ts'
+import { isRecord } from '../facts/text.ts'
 
 /**
  * Checks a value against a JSON Schema (draft 2020-12), as far as the schemas in protocol/ go; a keyword that is not known
@@ -42,7 +41,8 @@ const KEYWORDS: Readonly<Record<string, Keyword>> = {
       [types].flat().some((type) => hasType(visit.value, type)),
       `is not of type ${[types].flat().join(' or ')}`,
     ),
-  const: (visit, wanted) => wrong(visit, isDeepStrictEqual(visit.value, wanted), `is not ${JSON.stringify(wanted)}`),
+  // Of plain values alone: no schema here asks for a list or an object.
+  const: (visit, wanted) => wrong(visit, visit.value === wanted, `is not ${JSON.stringify(wanted)}`),
   enum: (visit, allowed) => wrong(visit, [allowed].flat().includes(visit.value), `is none of ${JSON.stringify(allowed)}`),
   required: (visit, names) =>
     [names]
