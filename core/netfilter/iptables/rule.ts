@@ -80,8 +80,9 @@ export class SavedRule implements Rule {
     return this.#parse().comment
   }
 
+  /** What is not understood is asked of every rule of a file, and then few of them are evaluated: statements are not kept. */
   get problems(): readonly ParseProblem[] {
-    return this.#parse().problems
+    return (this.#parsed ?? this.#read()).problems
   }
 
   #parse(): Parsed {
@@ -99,7 +100,10 @@ export class SavedRule implements Rule {
       reader.reasons.length === 0
         ? NO_PROBLEMS
         : reader.reasons.map((reason) => ({ position: this.position, reason, text: this.text }))
-    return { statements: reader.statements, comment: reader.comment, problems }
+    const lost: readonly Statement[] = unterminated
+      ? [{ kind: 'unknown-action', name: 'after an open quote', text: this.text }]
+      : []
+    return { statements: [...reader.statements, ...lost], comment: reader.comment, problems }
   }
 }
 
