@@ -245,3 +245,35 @@ export interface BpfPinFact {
   readonly kind: 'program' | 'map' | 'link'
   readonly id: number
 }
+
+/** bpf/maps/index.json: an array: the maps whose contents the snapshot holds. */
+export interface BpfMapDumpFact {
+  /** Pinned name, whole. */
+  readonly name: string
+  /** Relative to the node's folder: key|value|key|value…, as the kernel has them. */
+  readonly file: string
+  readonly path: string
+  readonly id: number
+  readonly type: string
+  readonly keySize: number
+  readonly valueSize: number
+  /** Possible CPUs for per-CPU maps, whose values are each rounded up to 8 bytes; else 1. */
+  readonly valuesPerEntry: number
+  readonly maxEntries: number
+  readonly flags: number
+  readonly count: number
+  /** True when the map had more entries. */
+  readonly truncated: boolean
+  /** Why entries may be missing or repeated. */
+  readonly incomplete?: string
+}
+
+/** bpf/cilium.json */
+export interface CiliumFile {
+  /** Whether Cilium's agent runs on the node. */
+  readonly running: boolean
+  /** Where the configuration it last ran with was read; absent when there is none. */
+  readonly configFile?: string
+  /** Options of pkg/option's DaemonConfig that say what the datapath does, by their own names. */
+  readonly config?: Readonly<Record<string, unknown>>
+}
