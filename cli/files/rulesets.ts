@@ -29,7 +29,7 @@ export function openRules(files: RuleFiles): LooseRules {
   const ruleset = mergeRulesets([...saves, ...listings])
   const problems = ruleset.problems.filter((problem) => listings.length === 0 || !isIncompatibleTable(problem))
   const rules = rulePlaces([...saves, ...listings])
-  refuse(problems.find((problem) => !rules.has(placeOf(problem.position))))
+  refuse(problems.find((problem) => problem.cutOff === true || !rules.has(placeOf(problem.position))))
   if (ruleset.tables.length === 0)
     throw new FactsError('no table is in it: there are no rules to follow', {
       file: [...files.iptablesSave, ...files.nft].join(', '),

@@ -22,6 +22,8 @@ export interface ParseProblem {
   readonly position: Position
   readonly reason: string
   readonly text: string
+  /** More is missing than what stands at this place: the text is cut off. */
+  readonly cutOff?: true
 }
 
 export interface Ruleset {

@@ -5,7 +5,7 @@ import { type Branch, mergeBranches, withUnknown } from './branch.ts'
 import type { ChainIndex } from './chain-index.ts'
 import type { TableContext } from './context.ts'
 import { type Control, type RuleResult, runRule } from './rule-walk.ts'
-import { ruleEvidence, ruleName, type RulePlace } from './text.ts'
+import { ruleEvidence, ruleName, type RulePlace, ruleStep } from './text.ts'
 
 /** How branches leave a chain: to the caller's next rule, or for good. */
 export interface ChainResult {
@@ -139,9 +139,12 @@ class ChainWalk {
     return result.returned
   }
 
+  /** What the chain would have done is lost: nothing that follows is certain any more. */
   #broken(branch: Branch, place: RulePlace, missing: string): Branch {
-    const what = `${ruleName(place)} in ${this.#context.place}`
-    return withUnknown(branch, { what, missing, evidence: ruleEvidence(place.rule) })
+    const unknown = { what: `${ruleName(place)} in ${this.#context.place}`, missing, evidence: ruleEvidence(place.rule) }
+    const settled = ruleStep(place, this.#context, 'unknown', `can't be followed: ${missing}`)
+    const lost = { id: this.#context.budget.nextFork(), held: true, unknown, settled }
+    return withUnknown({ ...branch, forks: [...branch.forks, lost] }, unknown)
   }
 }
 

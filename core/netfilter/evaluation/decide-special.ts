@@ -2,9 +2,10 @@
 
 import type { Address } from '../../net/address.ts'
 import type { Flight } from '../../net/packet.ts'
+import type { IpSet } from '../ipset/set.ts'
 import type { Match } from '../statement.ts'
 import type { HookContext } from './context.ts'
-import { cameIn, stableKey } from './read.ts'
+import { cameIn, leaves, stableKey } from './read.ts'
 import { type Decision, undecided } from './value.ts'
 
 /** Matches whose semantics exist only in iptables. */
@@ -14,9 +15,24 @@ export function decideIpSet(match: Extract<Match, { kind: 'ipset' }>, flight: Fl
   const key = stableKey(['ipset', match.set, match.directions])
   if (!set) return undecided(`contents of ipset "${match.set}" (ipset save)`, key)
   if (match.stateful) return undecided(`counters of ipset "${match.set}"`)
+  const device = unknownDevice(set, match.directions, flight, context)
+  if (device !== undefined) return undecided(device, key)
   const { matched, missing } = set.lookup(flight, match.directions, match.returnNomatch)
   if (matched === undefined) return undecided(missing ?? `contents of ipset "${match.set}"`, key)
   return matched !== match.negated
+}
+
+/** Sets of interfaces ask for a device that the packet has here, and that may not be known. */
+function unknownDevice(
+  { options: { type } }: IpSet,
+  directions: readonly ('src' | 'dst')[],
+  { iif, oif }: Flight,
+  { hook }: HookContext,
+): string | undefined {
+  if (!type.endsWith(',iface')) return undefined
+  const source = directions[type.split(',').length - 1] === 'src'
+  if (source) return iif === undefined && cameIn(hook) ? 'device the packet came in by' : undefined
+  return oif === undefined && leaves(hook) ? 'device the packet leaves by' : undefined
 }
 
 type Owner = Extract<Match, { kind: 'owner' }>

@@ -172,7 +172,7 @@ export function cameIn(hook: TableContext['hook']): boolean {
   return hook === 'prerouting' || hook === 'input' || hook === 'forward' || hook === 'ingress'
 }
 
-function leaves(hook: TableContext['hook']): boolean {
+export function leaves(hook: TableContext['hook']): boolean {
   return hook === 'forward' || hook === 'output' || hook === 'postrouting' || hook === 'egress'
 }
 

@@ -91,6 +91,11 @@ describe('ipset lookups', () => {
     })
   }
 
+  it('a MAC address nobody knows leaves it open', () => {
+    const lines = ['create s bitmap:ip,mac range 10.0.0.0/24', 'add s 10.0.0.1,02:00:00:00:00:01']
+    assert.equal(matches(lines, 'src,src', flight({ srcMac: undefined })), undefined)
+  })
+
   it('wildcard interfaces', () => {
     assert.equal(matches(['create s hash:net,iface family inet', 'add s 10.0.0.0/24,eth wildcard'], 'src,src'), true)
   })

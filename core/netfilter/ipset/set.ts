@@ -132,7 +132,7 @@ export class MemberSet implements IpSet {
         return portKeys(packet, direction, this.options.type === 'bitmap:port')
       case 'mac': {
         const mac = direction === 'src' ? packet.srcMac : packet.dstMac
-        if (mac === undefined) return this.options.type === 'bitmap:ip,mac' ? ['*'] : `${direction} MAC address of the packet`
+        if (mac === undefined) return `${direction} MAC address of the packet`
         return this.options.type === 'bitmap:ip,mac' ? [mac.toLowerCase(), '*'] : [mac.toLowerCase()]
       }
       case 'mark':

@@ -301,3 +301,13 @@ describe('iptables matches and targets', () => {
     assert.deepEqual(statements('-s ! 10.0.0.1'), statements('! -s 10.0.0.1'))
   })
 })
+
+it('a rule that breaks off in a quotation may do anything', () => {
+  const { tables, problems } = parseIptablesSave(
+    '*filter\n:FORWARD ACCEPT [0:0]\n-A FORWARD --comment "x -j DROP\nCOMMIT\n',
+    'cut',
+  )
+  const rule = tables[0]?.chains.get('FORWARD')?.rules[0]
+  assert.equal(rule?.statements.at(-1)?.kind, 'unknown-action')
+  assert.ok(problems.some(({ reason, position }) => reason === 'unterminated quote' && position.line === 3))
+})

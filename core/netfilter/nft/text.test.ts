@@ -269,3 +269,17 @@ test('JSON and text are told apart', () => {
   )
   assert.deepEqual(parseNftJson('{"nftables": []}', 'f').problems, [])
 })
+
+test('a text that ends within a rule is cut off, wherever that is', () => {
+  const text = 'table inet t {\n\tchain c {\n\t\ttcp dport 1 accept\n\t\ttcp dport { 2, 3 } drop\n\t}\n}\n'
+  for (let end = 1; end < text.length - 1; end++) {
+    const { problems } = parseNft(text.slice(0, end), 'cut.nft')
+    const started = end > 'table inet t {'.length
+    assert.ok(problems.length > 0, `${end}`)
+    if (started)
+      assert.ok(
+        problems.some(({ cutOff, position }) => cutOff === true && position.line > 0),
+        `${end}`,
+      )
+  }
+})

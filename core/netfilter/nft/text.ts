@@ -112,7 +112,8 @@ class TextParser {
     for (;;) {
       const token = this.peek()
       if (token.kind === 'end') {
-        this.report(token.line, `the text ends inside ${what}, which began on line ${line}`, '')
+        const reason = `the text ends inside ${what}, which began on line ${line}`
+        this.problems.push({ position: { file: this.file, line: token.line }, reason, text: '', cutOff: true })
         return
       }
       if (token.kind === 'newline' || (token.kind === 'symbol' && token.text === ';')) this.lexer.next()
