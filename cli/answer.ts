@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { ClusterSession } from '../cluster/session.ts'
+import { ciliumDatapaths } from '../core/ebpf/cilium/nodes.ts'
+import type { Datapaths } from '../core/ebpf/datapath.ts'
 import { type ClusterFacts, loadCluster } from '../core/facts/cluster.ts'
 import type { TraceAnswer } from '../core/path/answer.ts'
 import { involved } from '../core/path/involved.ts'
 import { PlaceError } from '../core/path/place.ts'
-import { trace } from '../core/path/trace.ts'
+import { datapathsOf, plannedDatapaths, trace } from '../core/path/trace.ts'
 import { CliError, EXIT } from './errors.ts'
 import { openManifests } from './files/manifests.ts'
 import { openBundlePath } from './files/openBundle.ts'
@@ -44,10 +46,10 @@ async function answerLive(request: TraceRequest, session: ClusterSession, io: Io
 }
 
 function answerFrom(facts: ClusterFacts, request: TraceRequest, io: Io): TraceAnswer {
-  refuseUnreadSource(facts, request)
+  const datapaths = datapathsFor(facts, request)
   const { from, to, mark, ctState, iif, lane } = request
   try {
-    return trace(facts, { from, to, mark, ctState, ...(iif === undefined ? {} : { iif }) }, { lanes: lane ?? 'both' })
+    return trace(facts, { from, to, mark, ctState, ...(iif === undefined ? {} : { iif }) }, { lanes: lane ?? 'both', datapaths })
   } catch (error) {
     if (error instanceof PlaceError) throw new CliError(EXIT.facts, `${facts.name}: ${error.message}`)
     throw error
@@ -57,11 +59,22 @@ function answerFrom(facts: ClusterFacts, request: TraceRequest, io: Io): TraceAn
   }
 }
 
-function refuseUnreadSource({ name }: ClusterFacts, { ebpfSource }: TraceRequest): void {
-  if (ebpfSource !== 'cilium' && ebpfSource !== 'plumbline') return
-  const whose = ebpfSource === 'cilium' ? 'Cilium' : 'Plumbline'
+/** What was asked for, and nothing else in its place. */
+function datapathsFor(facts: ClusterFacts, { ebpfSource }: TraceRequest): Datapaths {
   const remedy = '`--ebpf-source planned` compiles the lane from the objects'
-  throw new CliError(EXIT.facts, `${name}: holds no eBPF maps of ${whose} that can be read; ${remedy}`)
+  switch (ebpfSource) {
+    case undefined:
+      return datapathsOf(facts)
+    case 'planned':
+      return plannedDatapaths(facts)
+    case 'cilium': {
+      const found = ciliumDatapaths(facts)
+      if (found === undefined) throw new CliError(EXIT.facts, `${facts.name}: holds no eBPF maps of Cilium; ${remedy}`)
+      return found
+    }
+    case 'plumbline':
+      throw new CliError(EXIT.facts, `${facts.name}: holds no eBPF maps of Plumbline that can be read; ${remedy}`)
+  }
 }
 
 function problemsOf(facts: ClusterFacts): readonly string[] {

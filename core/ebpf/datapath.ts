@@ -4,12 +4,27 @@ import type { Protocol } from '../facts/objects.ts'
 import type { Address } from '../net/address.ts'
 import type { Evidence, LaneSource, Unknown } from '../path/answer.ts'
 
+/** The eBPF datapaths of a cluster's nodes. */
+export interface Datapaths {
+  readonly source: Exclude<LaneSource, 'rules'>
+  /** Undefined: the node has none, and its packets meet its rules in this lane too. */
+  on(node: string): Datapath | undefined
+}
+
+/** The same datapath on every node. */
+export function everywhere(source: Datapaths['source'], datapath: Datapath): Datapaths {
+  return { source, on: () => datapath }
+}
+
 /**
- * The eBPF datapath of a cluster, whoever fills it: Cilium's maps, Plumbline's own, or the plan compiled from API objects.
+ * The eBPF datapath of a node, whoever fills it: Cilium's maps, Plumbline's own, or the plan compiled from API objects.
  * Path finding asks these questions and never which one it is.
  */
 export interface Datapath {
-  readonly source: Exclude<LaneSource, 'rules'>
+  /** What a reader has to know before anything else, for example that its agent is down. */
+  readonly note: string | undefined
+  /** Facts about the datapath itself that are missing. */
+  readonly unknowns: readonly Unknown[]
   /**
    * What happens to a connection to this address and port: at connect for sockets of the node ("socket"), or packet by packet
    * on the way in ("packet"). Undefined: no frontend, the packet goes on as it is.
@@ -23,6 +38,8 @@ export interface Datapath {
   masquerade(query: MasqueradeQuery): Masquerade | undefined
   /** How packets get from one node to another. */
   readonly transport: Transport
+  /** Whether packets of a known connection are judged by the policies again; its answers never are. */
+  readonly judgesKnown: boolean
   /** Whether pod traffic bypasses the host's IP stack and with it the host's rules (BPF host routing). */
   readonly hostRouting: boolean
 }
@@ -31,6 +48,8 @@ export interface BalanceQuery {
   readonly where: 'socket' | 'packet'
   readonly node: string
   readonly inCluster: boolean
+  /** The sender is a process of the node, or of a pod in its network. */
+  readonly inHostNetns: boolean
   readonly client: Address | undefined
   readonly address: Address
   readonly port: number
@@ -41,12 +60,15 @@ export interface Balanced {
   /** "svc shop/db:5432/TCP (ClusterIP)" */
   readonly name: string
   readonly evidence: Evidence
+  /** Where it is done. */
+  readonly at: 'socket' | 'packet'
   /** Every one as likely as its probability says; empty when the connection fails here. */
   readonly backends: readonly BackendTarget[]
   /** Why these. */
   readonly reason: string
   /** Without backends. */
-  readonly failure: 'reject' | 'drop' | undefined
+  readonly failure: 'reject' | 'drop' | 'unknown' | undefined
+  readonly unknowns: readonly Unknown[]
   /** Packets to a backend of another node get the node's address as source, so that answers come back here. */
   readonly snatRemote: boolean
 }
@@ -54,7 +76,8 @@ export interface Balanced {
 export interface BackendTarget {
   readonly address: Address
   readonly port: number
-  readonly probability: number
+  /** Null: nobody can tell. */
+  readonly probability: number | null
   readonly evidence: Evidence | null
   readonly text: string
 }
@@ -78,7 +101,7 @@ export interface PolicyQuery {
 }
 
 export interface PolicyDecision {
-  readonly verdict: 'allow' | 'deny'
+  readonly verdict: 'allow' | 'deny' | 'unknown'
   /** The policy and rule field that decided; null when nothing isolates the endpoint. */
   readonly actor: string | null
   readonly evidence: Evidence | null

@@ -34,36 +34,50 @@ export type NetworkPolicyVerdict =
       readonly kind: 'allowed'
       readonly policy: NetworkPolicyObject
       readonly field: string
+      /** What kind of peer it names; undefined: every peer. */
+      readonly peer: PolicyPeer['kind'] | undefined
       readonly unknowns: readonly Unknown[]
     }
   | { readonly kind: 'denied'; readonly isolatedBy: readonly NetworkPolicyObject[] }
 
 /** Policies are additive: any rule of any policy that selects the pod may allow; without one, an isolated pod denies. */
 export function evaluateNetworkPolicies(objects: ClusterObjects, query: NetworkPolicyQuery): NetworkPolicyVerdict {
-  const { subject, direction } = query
-  const isolating = objects
-    .policiesIn(subject.meta.namespace)
-    .filter((policy) => (direction === 'ingress' ? policy.isolatesIngress : policy.isolatesEgress))
-    .filter((policy) => selects(policy.podSelector, subject.meta.labels))
+  const isolating = isolatingPolicies(objects, query)
   if (isolating.length === 0) return { kind: 'not-isolated' }
-  const allowed = isolating.flatMap((policy) => allowedBy(objects, policy, query) ?? [])
+  const allowed = allowingRules(objects, query)
   // One that leaves no doubt is the better reason.
   const best = allowed.find((verdict) => verdict.unknowns.length === 0) ?? allowed[0]
   return best ?? { kind: 'denied', isolatedBy: isolating }
 }
 
-type Allowed = Extract<NetworkPolicyVerdict, { kind: 'allowed' }>
+/** Policies that select the pod for this direction: without a rule that allows, they deny. */
+export function isolatingPolicies(
+  objects: ClusterObjects,
+  { subject, direction }: Pick<NetworkPolicyQuery, 'subject' | 'direction'>,
+): readonly NetworkPolicyObject[] {
+  return objects
+    .policiesIn(subject.meta.namespace)
+    .filter((policy) => (direction === 'ingress' ? policy.isolatesIngress : policy.isolatesEgress))
+    .filter((policy) => selects(policy.podSelector, subject.meta.labels))
+}
+
+/** The first rule of each policy that allows it. */
+export function allowingRules(objects: ClusterObjects, query: NetworkPolicyQuery): readonly Allowed[] {
+  return isolatingPolicies(objects, query).flatMap((policy) => allowedBy(objects, policy, query) ?? [])
+}
+
+export type Allowed = Extract<NetworkPolicyVerdict, { kind: 'allowed' }>
 
 function allowedBy(objects: ClusterObjects, policy: NetworkPolicyObject, query: NetworkPolicyQuery): Allowed | undefined {
   const rules: readonly PolicyRule[] = query.direction === 'ingress' ? policy.ingress : policy.egress
   for (const [index, rule] of rules.entries()) {
     if (rule.ports.length > 0 && !rule.ports.some((port) => portMatches(port, query))) continue
     const field = `spec.${query.direction}[${index}]`
-    if (rule.peers.length === 0) return { kind: 'allowed', policy, field, unknowns: [] }
+    if (rule.peers.length === 0) return { kind: 'allowed', policy, field, peer: undefined, unknowns: [] }
     const list = query.direction === 'ingress' ? 'from' : 'to'
     for (const [at, peer] of rule.peers.entries()) {
       if (!peerMatches(objects, policy, peer, query)) continue
-      return { kind: 'allowed', policy, field: `${field}.${list}[${at}]`, unknowns: doubts(peer, query) }
+      return { kind: 'allowed', policy, field: `${field}.${list}[${at}]`, peer: peer.kind, unknowns: doubts(peer, query) }
     }
   }
   return undefined

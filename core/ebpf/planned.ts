@@ -27,7 +27,9 @@ import { evaluateNetworkPolicies } from './networkPolicy.ts'
  * policy, native routing with BPF host routing, and masquerading of what leaves the cluster.
  */
 export class PlannedDatapath implements Datapath {
-  readonly source = 'planned'
+  readonly note = undefined
+  readonly unknowns = []
+  readonly judgesKnown = false
   readonly transport: Transport = { kind: 'native' }
   readonly hostRouting = true
   readonly #objects: ClusterObjects
@@ -45,7 +47,7 @@ export class PlannedDatapath implements Datapath {
     if (frontend.kind === 'HostPort' && frontend.node !== query.node) return undefined
     // At the packet level a node answers for its own node ports.
     if (query.where === 'packet' && frontend.kind === 'NodePort' && frontend.node !== query.node) return undefined
-    const balanced = describeFrontend(frontend)
+    const balanced = { ...describeFrontend(frontend), at: query.where, unknowns: [] }
     const refused = sourceRangeRefusal(frontend, query.client)
     if (refused !== undefined) return { ...balanced, backends: [], reason: refused, failure: 'drop', snatRemote: false }
     const origin = { node: this.#objects.nodes.get(query.node), inCluster: query.inCluster }
@@ -147,7 +149,8 @@ function allowed(text: string): PolicyDecision {
   return { verdict: 'allow', actor: null, evidence: null, text, remedy: undefined, unknowns: [] }
 }
 
-function describeFrontend(frontend: Frontend): Pick<Balanced, 'name' | 'evidence'> {
+/** What a service's frontend is called, and the object it comes from. */
+export function describeFrontend(frontend: Frontend): Pick<Balanced, 'name' | 'evidence'> {
   const where = `${frontend.port}/${frontend.protocol} (${frontend.kind})`
   if (frontend.kind === 'HostPort') {
     const { meta } = frontend.pod

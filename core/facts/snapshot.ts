@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { FactFiles } from './files.ts'
+import { MapDumps } from './mapDumps.ts'
 import { type Device, type DeviceAddress, Devices, type Neighbour, type Netns, type Route, type RoutingRule } from './netns.ts'
 import { parseConntrack, parseDeviceAddress, parseLink, parseNeighbour, parseRoute, parseRule } from './netnsParse.ts'
 import type { ConntrackFile } from './node.ts'
@@ -20,9 +21,12 @@ export class NodeSnapshot {
   /** What the agent could not read (paths relative to the bundle), and what could not be read here. Grows as facts are read. */
   readonly problems: FactProblem[] = []
 
+  readonly #files: FactFiles
   readonly #podNetns: ReadonlyMap<string, string>
+  #maps: MapDumps | undefined
 
   constructor(files: FactFiles, node: string) {
+    this.#files = files
     this.node = node
     this.folder = `nodes/${node}`
     const info = readShape(files, `${this.folder}/node.json`, this.problems)
@@ -39,6 +43,17 @@ export class NodeSnapshot {
 
   get host(): Netns | undefined {
     return this.netns.get('host')
+  }
+
+  /** Contents of eBPF maps. */
+  get maps(): MapDumps {
+    this.#maps ??= new MapDumps(this.#files, this.folder, this.shape('bpf/maps/index.json'), this.problems)
+    return this.#maps
+  }
+
+  /** One of the node's JSON files; absent when there is none. */
+  shape(path: string): Shape {
+    return readShape(this.#files, `${this.folder}/${path}`, this.problems)
   }
 
   /** The namespace a pod lives in; undefined when the snapshot doesn't have it. */

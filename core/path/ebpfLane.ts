@@ -1,33 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { BackendTarget, Balanced, Datapath, Located, PolicyQuery } from '../ebpf/datapath.ts'
+import type { Balanced, Datapath, Datapaths, Located, PolicyQuery } from '../ebpf/datapath.ts'
 import { isLoopback, type Netns } from '../facts/netns.ts'
 import { type Address, formatAddress, formatEndpoint, sameAddress } from '../net/address.ts'
-import type { Flight } from '../net/packet.ts'
+import { addressFlow, routeOutput } from '../routing/output.ts'
+import { chosen, masqueraded, noBackend, type Way } from './ebpfSteps.ts'
 import { eachTarget, type LaneResult, laneOf } from './netfilterLane.ts'
+import { replyOf } from './reply.ts'
 import { serviceProtocol } from './resolve.ts'
 import { hook, receive, sendLocal } from './stack.ts'
-import { packetOf, type Resolved, startFlight, travellerIn } from './start.ts'
-import {
-  branched,
-  leaveStack,
-  type Ending,
-  ended,
-  type Movement,
-  packetText,
-  step,
-  type Traveller,
-  unknown,
-  withPacket,
-} from './traveller.ts'
+import { begin, packetOf, type Resolved, startFlight, travellerIn } from './start.ts'
+import { leaveStack, type Ending, ended, type Movement, packetText, step, type Traveller, unknown } from './traveller.ts'
 import { unseenNetns } from './unseen.ts'
 import { walk, withCtState } from './walk.ts'
-import { transmit } from './wire.ts'
+import { toMachine, transmit } from './wire.ts'
 import type { World } from './world.ts'
 
-/** The packet's way through an eBPF datapath. Rules of the host are met only where the packet still passes the host's stack. */
-export function ebpfLane(world: World, datapath: Datapath, resolved: Resolved): LaneResult {
-  const lane = new EbpfLane(world, datapath, resolved)
+/**
+ * The packet's way through the nodes' eBPF datapaths. Rules of a host are met only where the packet still passes the host's
+ * stack, and on nodes without such a datapath.
+ */
+export function ebpfLane(world: World, datapaths: Datapaths, resolved: Resolved): LaneResult {
+  const lane = new EbpfLane(world, datapaths, resolved)
   const endings = walk(
     world,
     eachTarget(resolved, (one) => lane.begin(one)),
@@ -37,7 +31,12 @@ export function ebpfLane(world: World, datapath: Datapath, resolved: Resolved): 
     },
   )
   const asked = packetOf(resolved)
-  return laneOf('ebpf', datapath.source, endings, (ending) => answerText(ending, asked.dst, asked.dport))
+  return laneOf('ebpf', datapaths.source, endings, (ending) =>
+    // Where rules alone were at work, they have to undo their translations.
+    ending.traveller.steps.every(({ node }) => datapaths.on(node) === undefined)
+      ? replyOf(world, ending, asked)
+      : answerText(ending, asked.dst, asked.dport),
+  )
 }
 
 function answerText(
@@ -53,22 +52,24 @@ function answerText(
 
 class EbpfLane {
   readonly #world: World
-  readonly #datapath: Datapath
+  readonly #datapaths: Datapaths
   readonly #ctState: Resolved['ctState']
   readonly #unseen = new Map<string, Netns>()
 
-  constructor(world: World, datapath: Datapath, resolved: Resolved) {
+  constructor(world: World, datapaths: Datapaths, resolved: Resolved) {
     this.#world = world
-    this.#datapath = datapath
+    this.#datapaths = datapaths
     this.#ctState = resolved.ctState
   }
 
   begin(resolved: Resolved): readonly Movement[] {
     const { source } = resolved
     if (source.kind === 'address') return this.#fromOutside(resolved, source.address)
+    const datapath = this.#datapaths.on(source.node)
+    if (datapath === undefined) return begin(this.#world, resolved)
     const netns = source.kind === 'pod' ? this.#podNetns(source.node, source.pod.meta) : this.#hostNetns(source.node)
     const flight = withCtState(startFlight(resolved, resolved.mark), resolved.ctState)
-    const connecting = step(travellerIn(netns, flight), {
+    const connecting = step(this.#introduced(travellerIn(netns, flight), datapath), {
       hook: 'socket',
       actor: { kind: 'socket', ref: netns.label },
       effect: 'pass',
@@ -77,13 +78,34 @@ class EbpfLane {
     return this.#balance(connecting, 'socket').flatMap((way) => (way.kind === 'ended' ? [way] : this.#sendLocal(way.traveller)))
   }
 
-  /** What leaves a namespace by a device meets eBPF programs there instead of the wires the rules' lane follows. */
+  /** What passes a device meets eBPF programs there instead of the wires and rules that the rules' lane follows. */
   intercept(movement: Movement): readonly Movement[] | undefined {
-    if (movement.kind !== 'leaving') return undefined
-    const { traveller, oif } = movement
-    if (isLoopback(traveller.netns.devices.named(oif))) return transmit(this.#world, movement)
+    if (movement.kind === 'ended') return undefined
+    const { traveller } = movement
+    const { netns } = traveller
+    const datapath = this.#datapaths.on(netns.node)
+    if (datapath === undefined) return undefined
+    if (movement.kind === 'arriving') {
+      if (netns.id !== 'host' || isLoopback(netns.devices.named(movement.iif))) return undefined
+      return this.#fromWire({ ...traveller, flight: { ...traveller.flight, iif: movement.iif } })
+    }
+    if (isLoopback(netns.devices.named(movement.oif))) return transmit(this.#world, movement)
     const left = leaveStack(traveller)
     return this.#onWire({ ...left, flight: { ...left.flight, oif: undefined } })
+  }
+
+  /** What a reader has to know about a node's datapath, once. */
+  #introduced(traveller: Traveller, { note, unknowns }: Datapath): Traveller {
+    const asked = unknown(traveller, ...unknowns)
+    if (note === undefined) return asked
+    return step(asked, { hook: 'link', actor: { kind: 'program', ref: 'eBPF datapath' }, effect: 'pass', text: note })
+  }
+
+  /** Only asked on nodes that have one. */
+  #datapathOf({ netns }: Traveller): Datapath {
+    const datapath = this.#datapaths.on(netns.node)
+    if (datapath === undefined) throw new Error(`node ${netns.node} has no eBPF datapath`)
+    return datapath
   }
 
   #sendLocal(traveller: Traveller): readonly Movement[] {
@@ -97,22 +119,19 @@ class EbpfLane {
     const { packet } = traveller.flight
     const protocol = serviceProtocol(packet.protocol)
     if (protocol === undefined || packet.dport === undefined) return [{ kind: 'passed', traveller, balanced: undefined }]
-    const balanced = this.#datapath.balance({
+    const balanced = this.#datapathOf(traveller).balance({
       where,
       node: traveller.netns.node,
       inCluster: where === 'socket',
+      inHostNetns: traveller.netns.id === 'host',
       client: where === 'packet' ? packet.src : undefined,
       address: packet.dst,
       port: packet.dport,
       protocol,
     })
     if (balanced === undefined) return [{ kind: 'passed', traveller, balanced: undefined }]
-    if (balanced.backends.length === 0) return [noBackend(traveller, balanced, where)]
-    return balanced.backends.map((backend) => ({
-      kind: 'passed',
-      traveller: chosen(traveller, balanced, backend, where),
-      balanced,
-    }))
+    if (balanced.backends.length === 0) return [noBackend(traveller, balanced)]
+    return balanced.backends.map((backend) => ({ kind: 'passed', traveller: chosen(traveller, balanced, backend), balanced }))
   }
 
   /** From a pod's or node's device on: egress policy, then to wherever the destination is. */
@@ -129,35 +148,48 @@ class EbpfLane {
   }
 
   #towards(traveller: Traveller, viaHost: boolean): readonly Movement[] {
-    const target = this.#datapath.locate(traveller.flight.packet.dst)
+    const target = this.#datapathOf(traveller).locate(traveller.flight.packet.dst)
     const { node } = traveller.netns
     if (target.kind === 'world') return this.#leaveCluster(traveller, viaHost)
     if (target.node === undefined || target.node === node) return this.#arriveAt(traveller, target, viaHost)
     const through = viaHost ? this.#pastHost(traveller, `node ${target.node}`) : [{ kind: 'passed', traveller } as const]
     return through.flatMap((way) => {
-      if (way.kind === 'ended') return [way]
-      const there = this.#toNode(way.traveller, target.node ?? node)
-      return this.#arriveAt(there, target, true)
+      return way.kind === 'ended' ? [way] : [this.#toNode(way.traveller, target.node ?? node)]
     })
   }
 
   #leaveCluster(traveller: Traveller, viaHost: boolean): readonly Movement[] {
     const { packet } = traveller.flight
     const { node } = traveller.netns
-    const masquerade = this.#datapath.masquerade({ node, source: packet.src, destination: packet.dst })
+    const masquerade = this.#datapathOf(traveller).masquerade({ node, source: packet.src, destination: packet.dst })
     const through = viaHost ? this.#pastHost(traveller, 'the network outside') : [{ kind: 'passed', traveller } as const]
     return through.map((way) => {
       if (way.kind === 'ended') return way
       const out = masquerade === undefined ? way.traveller : masqueraded(way.traveller, masquerade)
+      const machine = this.#towardsNode(out)
+      if (machine !== undefined) return machine
       const text = `leaves node ${node} towards ${formatAddress(packet.dst)}, outside what is known`
       return ended(step(out, { hook: 'link', actor: { kind: 'node', ref: node }, effect: 'forward', text }), 'forwarded')
     })
   }
 
+  /** To a node that the datapath knows nothing of, if the host's routes lead there. */
+  #towardsNode(traveller: Traveller): Movement | undefined {
+    const { netns, flight } = traveller
+    const { objects } = this.#world.facts
+    const [decision] = netns.routes.length === 0 ? [] : routeOutput(netns, addressFlow(flight.packet.dst))
+    if (decision?.kind !== 'routed' || decision.type !== 'unicast') return undefined
+    const nexthop = decision.via ?? flight.packet.dst
+    const node = objects.nodeAt(nexthop)?.meta.name ?? this.#world.ownerOf(nexthop)?.node
+    if (node === undefined || node === netns.node) return undefined
+    return toMachine(this.#world, { ...traveller, flight: { ...flight, iif: undefined } }, decision.oif, nexthop)
+  }
+
   /** On the node that has the destination. */
   #arriveAt(traveller: Traveller, target: Located, bypassing: boolean): readonly Movement[] {
     if (target.kind !== 'pod') {
-      const iif = this.#world.uplinkOf(traveller.netns) ?? 'eth0'
+      const { netns, flight } = traveller
+      const iif = flight.iif ?? this.#world.deviceTowards(netns, flight.packet.src) ?? this.#world.uplinkOf(netns) ?? 'eth0'
       return this.#intoStack(traveller, iif)
     }
     const sameNode = bypassing
@@ -212,7 +244,7 @@ class EbpfLane {
 
   /** Forwarded by eBPF; without host routing the host's rules are met all the same. */
   #pastHost(traveller: Traveller, to: string): readonly Way[] {
-    if (this.#datapath.hostRouting) {
+    if (this.#datapathOf(traveller).hostRouting) {
       return [
         {
           kind: 'passed',
@@ -231,8 +263,8 @@ class EbpfLane {
     )
   }
 
-  #toNode(traveller: Traveller, node: string): Traveller {
-    const { transport } = this.#datapath
+  #toNode(traveller: Traveller, node: string): Movement {
+    const { transport } = this.#datapathOf(traveller)
     const host = this.#hostNetns(node)
     const how = transport.kind === 'native' ? 'by native routing' : `in a ${transport.protocol} tunnel`
     const sent = step(traveller, {
@@ -243,7 +275,8 @@ class EbpfLane {
     })
     const iif = this.#world.uplinkOf(host) ?? 'eth0'
     const arrived = { ...sent, netns: host, flight: { ...sent.flight, mark: 0, connection: undefined }, hops: sent.hops + 1 }
-    return step(arrived, { hook: 'link', actor: { kind: 'device', ref: iif }, effect: 'receive', text: `in by ${iif}` })
+    const received = step(arrived, { hook: 'link', actor: { kind: 'device', ref: iif }, effect: 'receive', text: `in by ${iif}` })
+    return { kind: 'arriving', traveller: received, iif, nexthop: received.flight.packet.dst }
   }
 
   #policy(traveller: Traveller, direction: 'egress' | 'ingress'): readonly Way[] {
@@ -255,7 +288,8 @@ class EbpfLane {
       protocol: packet.protocol,
       port: packet.dport,
     }
-    if (this.#ctState === 'established' || this.#ctState === 'related') {
+    const datapath = this.#datapathOf(traveller)
+    if (this.#ctState === 'related' || (this.#ctState === 'established' && !datapath.judgesKnown)) {
       const text = 'the connection is known: its first packet passed the policies'
       const passed = step(traveller, {
         hook: `policy-${direction}`,
@@ -265,7 +299,7 @@ class EbpfLane {
       })
       return [{ kind: 'passed', traveller: passed }]
     }
-    const decision = this.#datapath.policy(query)
+    const decision = datapath.policy(query)
     const judged = step(unknown(traveller, ...decision.unknowns), {
       hook: `policy-${direction}`,
       actor: { kind: 'policy', ref: decision.actor ?? 'no policy' },
@@ -273,24 +307,33 @@ class EbpfLane {
       evidence: decision.evidence,
       text: decision.text,
     })
-    return decision.verdict === 'allow' ? [{ kind: 'passed', traveller: judged }] : [ended(judged, 'dropped', decision.remedy)]
+    if (decision.verdict === 'allow') return [{ kind: 'passed', traveller: judged }]
+    return [ended(judged, decision.verdict === 'deny' ? 'dropped' : 'unknown', decision.remedy)]
   }
 
   #fromOutside(resolved: Resolved, address: Address): readonly Movement[] {
-    const { target } = resolved
-    const located = this.#datapath.locate(target.address)
-    const facts = this.#world.facts
-    const names = [...facts.nodes.keys(), ...facts.objects.nodes.keys()]
-    const node = (located.kind === 'world' ? undefined : located.node) ?? names[0] ?? 'node'
+    const { address: to } = resolved.target
+    const { objects, nodes } = this.#world.facts
+    const owner = objects.nodeAt(to)?.meta.name ?? objects.podAt(to)?.nodeName ?? this.#world.ownerOf(to)?.node
+    const [first] = [...nodes.keys(), ...objects.nodes.keys()]
+    const node = owner ?? objects.nodeOfPodCidr(to)?.meta.name ?? first ?? 'node'
+    const datapath = this.#datapaths.on(node)
+    if (datapath === undefined) return begin(this.#world, resolved)
     const host = this.#hostNetns(node)
     const iif = resolved.iif ?? this.#world.uplinkOf(host) ?? 'eth0'
-    const start = step(travellerIn(host, startFlight(resolved, resolved.mark)), {
+    const flight = { ...startFlight(resolved, resolved.mark), iif }
+    const start = step(this.#introduced(travellerIn(host, flight), datapath), {
       hook: 'link',
       actor: { kind: 'device', ref: iif },
       effect: 'receive',
       text: `in from ${formatAddress(address)} by ${iif}`,
     })
-    return this.#balance(start, 'packet').flatMap((way) => {
+    return this.#fromWire(start)
+  }
+
+  /** In from the network by a node's device. */
+  #fromWire(arrived: Traveller): readonly Movement[] {
+    return this.#balance(arrived, 'packet').flatMap((way) => {
       if (way.kind === 'ended') return [way]
       const { traveller, balanced } = way
       return this.#towards(this.#nodeSnat(traveller, balanced), true)
@@ -299,7 +342,7 @@ class EbpfLane {
 
   /** A backend elsewhere has to answer through this node. */
   #nodeSnat(traveller: Traveller, balanced: Balanced | undefined): Traveller {
-    const target = this.#datapath.locate(traveller.flight.packet.dst)
+    const target = this.#datapathOf(traveller).locate(traveller.flight.packet.dst)
     const { node } = traveller.netns
     const remote = target.kind !== 'world' && target.node !== undefined && target.node !== node
     const object = this.#world.facts.objects.nodes.get(node)
@@ -329,53 +372,4 @@ class EbpfLane {
     this.#unseen.set(key, netns)
     return netns
   }
-}
-
-type Way =
-  | { readonly kind: 'passed'; readonly traveller: Traveller; readonly balanced?: Balanced | undefined }
-  | Extract<Movement, { kind: 'ended' }>
-
-function noBackend(traveller: Traveller, balanced: Balanced, where: 'socket' | 'packet'): Movement & { kind: 'ended' } {
-  const verdict = balanced.failure === 'drop' ? 'dropped' : 'rejected'
-  const told = verdict === 'rejected' ? (where === 'socket' ? ': connect fails at once' : ': the sender is told') : ''
-  const failed = step(traveller, {
-    hook: where === 'socket' ? 'socket' : 'tc',
-    actor: { kind: 'service', ref: balanced.name },
-    effect: verdict === 'dropped' ? 'drop' : 'reject',
-    evidence: balanced.evidence,
-    text: `${balanced.name}: ${balanced.reason}${told}`,
-  })
-  return { kind: 'ended', ending: { verdict, traveller: failed, remedy: undefined } }
-}
-
-function chosen(traveller: Traveller, balanced: Balanced, backend: BackendTarget, where: 'socket' | 'packet'): Traveller {
-  const { packet } = traveller.flight
-  const after = withPacket(branched(traveller, backend.probability), { ...packet, dst: backend.address, dport: backend.port })
-  const count = balanced.backends.length
-  return step(after, {
-    hook: where === 'socket' ? 'socket' : 'tc',
-    actor: { kind: 'service', ref: balanced.name },
-    effect: 'select-backend',
-    before: formatEndpoint(packet.dst, packet.dport),
-    after: formatEndpoint(backend.address, backend.port),
-    evidence: backend.evidence ?? balanced.evidence,
-    text: `${balanced.name}: ${backend.text}${count > 1 ? `, 1 of ${count}` : ''} (${balanced.reason})`,
-  })
-}
-
-function masqueraded(
-  traveller: Traveller,
-  { address, evidence, text }: { address: Address; evidence: Traveller['steps'][number]['evidence']; text: string },
-): Traveller {
-  const { packet } = traveller.flight
-  const after: Flight['packet'] = { ...packet, src: address, sport: undefined }
-  return step(withPacket(traveller, after), {
-    hook: 'snat',
-    actor: { kind: 'program', ref: 'eBPF masquerade' },
-    effect: 'masquerade',
-    before: packetText(packet),
-    after: packetText(after),
-    evidence,
-    text,
-  })
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { everywhere } from '../ebpf/datapath.ts'
 import { PlannedDatapath } from '../ebpf/planned.ts'
 import { clusterOfObjects } from '../facts/cluster.ts'
 import type { ObjectDocument } from '../facts/objectsIndex.ts'
@@ -64,7 +65,7 @@ export function traceLoose(rules: LooseRules, question: LooseQuestion): TraceAns
   const ebpf =
     wanted === 'netfilter' || rules.objects === undefined
       ? undefined
-      : ebpfLane(world, new PlannedDatapath(facts.objects), resolved)
+      : ebpfLane(world, everywhere('planned', new PlannedDatapath(facts.objects)), resolved)
   return {
     schema: TRACE_SCHEMA,
     question: {

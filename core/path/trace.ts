@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Datapath } from '../ebpf/datapath.ts'
+import { ciliumDatapaths } from '../ebpf/cilium/nodes.ts'
+import { type Datapaths, everywhere } from '../ebpf/datapath.ts'
 import { PlannedDatapath } from '../ebpf/planned.ts'
 import type { ClusterFacts } from '../facts/cluster.ts'
 import { type Address, formatAddress } from '../net/address.ts'
@@ -30,8 +31,8 @@ export interface Question {
 export interface TraceOptions {
   /** Default: both. */
   readonly lanes?: 'netfilter' | 'ebpf' | 'both'
-  /** What fills the eBPF lane. Default: planned from the cluster's objects. */
-  readonly datapath?: Datapath
+  /** What fills the eBPF lane. Default: `datapathsOf` the facts. */
+  readonly datapaths?: Datapaths
 }
 
 /**
@@ -43,11 +44,11 @@ export function trace(facts: ClusterFacts, question: Question, options: TraceOpt
   const resolved = resolve(facts, question)
   const world = new World(facts, realHooks)
   const wanted = options.lanes ?? 'both'
-  const datapath = options.datapath ?? new PlannedDatapath(facts.objects)
+  const datapaths = options.datapaths ?? datapathsOf(facts)
   // Without any snapshot there are no rules to ask, and objects alone still answer for the eBPF lane.
   const netfilter =
     wanted === 'ebpf' || (wanted === 'both' && facts.nodes.size === 0) ? undefined : netfilterLane(world, resolved)
-  const ebpf = wanted === 'netfilter' ? undefined : ebpfLane(world, datapath, resolved)
+  const ebpf = wanted === 'netfilter' ? undefined : ebpfLane(world, datapaths, resolved)
   return {
     schema: TRACE_SCHEMA,
     question: questionOf(question, resolved),
@@ -55,6 +56,15 @@ export function trace(facts: ClusterFacts, question: Question, options: TraceOpt
     difference: netfilter === undefined || ebpf === undefined ? null : differenceOf(netfilter, ebpf),
     proof: null,
   }
+}
+
+/** Cilium's datapaths where nodes have its maps, else one planned from the cluster's objects. */
+export function datapathsOf(facts: ClusterFacts): Datapaths {
+  return ciliumDatapaths(facts) ?? plannedDatapaths(facts)
+}
+
+export function plannedDatapaths({ objects }: ClusterFacts): Datapaths {
+  return everywhere('planned', new PlannedDatapath(objects))
 }
 
 /** Looks up the names of a question. Throws PlaceError. */

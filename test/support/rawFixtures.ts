@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { type ClusterFacts, loadCluster } from '../../core/facts/cluster.ts'
 import { memoryFiles } from '../../core/facts/memory.ts'
 import type { LinkFact } from '../../core/facts/node.ts'
+import { ciliumFiles } from './rawCilium.ts'
 import { addressFacts, linkFacts, neighbourFacts, routeFacts, ruleFacts } from './iproute2.ts'
 
 const RAW = join(import.meta.dirname, '../fixtures/raw')
@@ -23,6 +24,7 @@ export function rawFiles(name: string): ReadonlyMap<string, Uint8Array> {
   for (const file of readdirSync(join(root, 'objects'))) put(`objects/${file}`, readFileSync(join(root, 'objects', file), 'utf8'))
   for (const node of readdirSync(root).filter((entry) => existsSync(join(root, entry, 'ip-addr.json')))) {
     for (const [path, value] of nodeFiles(join(root, node))) put(`nodes/${node}/${path}`, value)
+    for (const [path, bytes] of ciliumFiles(join(root, node))) contents.set(`nodes/${node}/${path}`, bytes)
   }
   return contents
 }

@@ -82,7 +82,8 @@ export class ServiceLookup {
       return { kind: 'refused', master, failure: 'reject', reason }
     }
     if (atConnect && this.#leftToTheNetwork(flags, query.address)) return undefined
-    return (flags & FLAG.localRedirect) !== 0 ? redirectedLocally(master) : this.#choose(found, query)
+    const exceptions = (flags & FLAG.localRedirect) !== 0 && this.#maps.hasRedirectExceptions(query.address.family)
+    return exceptions ? redirectedLocally(master) : this.#choose(found, query)
   }
 
   /** sock4_skip_xlate: services must not take over addresses that are not the node's. */
@@ -157,7 +158,8 @@ export class ServiceLookup {
     // Slots beyond the count hold quarantined and terminating backends.
     for (let slot = 1; slot <= master.value('count'); slot++) {
       const entry = this.#maps.service(key, slot)
-      if (entry !== undefined) backends.push({ slot: entry, backend: this.#maps.backend(key.address.family, entry.value('backend')) })
+      if (entry !== undefined)
+        backends.push({ slot: entry, backend: this.#maps.backend(key.address.family, entry.value('backend')) })
     }
     const dsr = query.where === 'packet' && ((flags & FLAG.dsr) !== 0 || this.#config.forwarding === 'dsr')
     return { kind: 'balanced', master, backends, dsr, notes: this.#notes(master, flags, key) }
@@ -196,7 +198,7 @@ function balancedByProxy(master: Entry): ServiceDecision {
 }
 
 function redirectedLocally(master: Entry): ServiceDecision {
-  const missing = 'cilium_skip_lb4 and cilium_skip_lb6, and the network namespace cookies they are about'
+  const missing = 'the network namespaces that the entries of cilium_skip_lb4 and cilium_skip_lb6 are about'
   return unknown(master, 'whether the local redirect policy makes an exception for this sender', missing)
 }
 
@@ -204,4 +206,3 @@ function redirectedLocally(master: Entry): ServiceDecision {
 export function frontendText(address: Address, port: number, protocol: Protocol): string {
   return `${formatEndpoint(address, port)}/${protocol}`
 }
-

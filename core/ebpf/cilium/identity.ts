@@ -34,7 +34,9 @@ export class IdentityLabels {
     for (const { object } of facts.objects.others.get('CiliumIdentity') ?? []) {
       const id = Number(object.at('metadata', 'name').text())
       if (!Number.isInteger(id)) continue
-      const labels = [...object.field('security-labels').strings()].map(([key, value]) => [key.replace(/^k8s:/, ''), value] as const)
+      const labels = [...object.field('security-labels').strings()].map(
+        ([key, value]) => [key.replace(/^k8s:/, ''), value] as const,
+      )
       this.#labels.set(id, new Map(labels))
     }
   }

@@ -97,6 +97,11 @@ export class CiliumMaps {
     return this.#identities.longest(address)
   }
 
+  /** Whether some namespace reaches locally redirected services unredirected. */
+  hasRedirectExceptions(family: Family): boolean {
+    return this.#read(`cilium_skip_lb${family}`).length > 0
+  }
+
   /** A pod or the node itself, if the address is here. */
   endpoint(address: Address): Entry | undefined {
     this.#endpoints ??= new Map(this.#read('cilium_lxc').map((entry) => [formatAddress(entry.keyAddress('address')), entry]))
