@@ -25,8 +25,17 @@ export function loadCluster(files: FactFiles): ClusterFacts {
     .map((file): ObjectDocument => ({ file, pointer: '', value: readShape(files, file, unreadable).value }))
   const objects = new ClusterObjects(documents)
   const nodes = new Map(nodeNames(files).map((node) => [node, loadNodeSnapshot(files, node)]))
-  const problems = [...unreadable, ...objects.problems, ...[...nodes.values()].flatMap((node) => node.problems)]
+  const wrong = objects.problems.map((problem) => asWritten(files, problem))
+  const problems = [...unreadable, ...wrong, ...[...nodes.values()].flatMap((node) => node.problems)]
   return { name: files.name, objects, nodes, problems }
+}
+
+/** At the place a person wrote it, for objects from manifests. */
+function asWritten(files: FactFiles, problem: FactProblem): FactProblem {
+  const origin = files.origin?.(problem.file, problem.pointer)
+  if (origin === undefined) return problem
+  const { file, line, pointer } = origin
+  return { ...problem, file: line === undefined ? file : `${file}:${line}`, pointer }
 }
 
 /** Facts from objects alone, as `--objects` gives them. */

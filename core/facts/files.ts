@@ -10,4 +10,14 @@ export interface FactFiles {
   list(): readonly string[]
   /** Undefined when there is no such file. */
   read(path: string): Uint8Array | undefined
+  /** Where a part of a file was written by a person, for files that were put together from others. */
+  origin?(path: string, pointer: string): Origin | undefined
+}
+
+export interface Origin {
+  readonly file: string
+  /** Of the object; unknown in JSON. */
+  readonly line: number | undefined
+  /** JSON pointer within the object. */
+  readonly pointer: string
 }

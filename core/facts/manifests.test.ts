@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { FactFiles } from './files.ts'
+import { loadCluster } from './cluster.ts'
 import { objectFiles, resourceName } from './manifests.ts'
 import { memoryFiles } from './memory.ts'
 import { importSysdump, isSysdump, isSysdumpObjectFile } from './sysdump.ts'
@@ -114,4 +115,22 @@ test('a Cilium sysdump is known by its files, and its objects are imported', () 
   assert.ok(!isSysdump(['bundle.json', 'objects/nodes.json']))
   const logs = memoryFiles('dump', new Map([['cilium-bugtool-x.tar.gz', new Uint8Array()]]))
   assert.throws(() => importSysdump(logs), /sysdump without Kubernetes objects/)
+})
+
+test('what is wrong with an object is said where it was written', () => {
+  const text = `apiVersion: v1
+kind: Service
+metadata: { name: one, namespace: a }
+spec: { ports: [{ port: 80 }] }
+---
+apiVersion: v1
+kind: Service
+metadata: { name: two, namespace: a }
+spec: { ports: 5 }
+`
+  const { problems } = loadCluster(objectFiles('x', [{ file: 'a/b.yaml', bytes: new TextEncoder().encode(text) }]))
+  assert.deepEqual(
+    problems.map(({ file, pointer }) => [file, pointer]),
+    [['a/b.yaml:6', '/spec/ports']],
+  )
 })

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { FactsError } from './error.ts'
-import type { FactFiles } from './files.ts'
+import type { FactFiles, Origin } from './files.ts'
 import { type Located, type Manifest, readManifest } from './manifestText.ts'
 import { memoryFiles } from './memory.ts'
 import { isRecord } from './text.ts'
@@ -59,6 +59,7 @@ interface Identified extends Located {
  */
 export function objectFiles(name: string, manifests: Iterable<Manifest>): FactFiles {
   const lists = new Map<string, { readonly apiVersion: string; readonly kind: string; readonly items: unknown[] }>()
+  const origins = new Map<string, Located[]>()
   const seen = new Map<string, Located>()
   for (const manifest of manifests) {
     for (const located of readManifest(manifest)) {
@@ -69,10 +70,25 @@ export function objectFiles(name: string, manifests: Iterable<Manifest>): FactFi
       const list = lists.get(resource) ?? { apiVersion: object.apiVersion, kind: `${object.kind}List`, items: [] }
       list.items.push(asCollected(object))
       lists.set(resource, list)
+      const path = pathOf(resource)
+      const before = origins.get(path)
+      if (before) before.push(located)
+      else origins.set(path, [located])
     }
   }
   const encode = (list: unknown) => new TextEncoder().encode(JSON.stringify(list))
-  return memoryFiles(name, new Map([...lists].map(([resource, list]) => [`objects/${resource}.json`, encode(list)])))
+  const files = memoryFiles(name, new Map([...lists].map(([resource, list]) => [pathOf(resource), encode(list)])))
+  return { ...files, origin: (path, pointer) => originOf(origins.get(path) ?? [], pointer) }
+}
+
+function pathOf(resource: string): string {
+  return `objects/${resource}.json`
+}
+
+function originOf(items: readonly Located[], pointer: string): Origin | undefined {
+  const [, index, rest = ''] = /^\/items\/(\d+)(\/.*)?$/s.exec(pointer) ?? []
+  const located = index === undefined ? undefined : items[Number(index)]
+  return located && { file: located.file, line: located.line, pointer: rest }
 }
 
 /** "networkpolicies", or "networkpolicies.crd.projectcalico.org" for groups a bundle does not name plainly. */
