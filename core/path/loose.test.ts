@@ -134,7 +134,10 @@ function outcomes(from: string, to: string, extra: Partial<LooseQuestion> & { lo
     return address === undefined ? [] : [{ address, ...(network === undefined ? {} : { network }) }]
   })
   const rules = { ruleset: parseNft(BROAD, 'broad.nft'), ipsets: new Map(), local: { addresses } }
-  return traceLoose(rules, { from: parsePlace(from), to: parsePlace(to), iif: 'eth0', oif: 'eth2', ...question }).lanes[0]?.outcomes ?? []
+  return (
+    traceLoose(rules, { from: parsePlace(from), to: parsePlace(to), iif: 'eth0', oif: 'eth2', ...question }).lanes[0]?.outcomes ??
+    []
+  )
 }
 
 function askWithoutDevice(): readonly Outcome[] {
@@ -183,4 +186,15 @@ test('sets that rules fill hold what was listed, until the packet itself fills t
     briefly('203.0.113.5', '10.0.1.5:31/TCP').map(([, probability]) => probability),
     [null, null],
   )
+})
+
+test('TPROXY takes the packet when a proxy listens, and drops it when none does: both are shown', () => {
+  const text = '*mangle\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING -p tcp -j TPROXY --on-port 15001 --on-ip 127.0.0.1\nCOMMIT\n'
+  const rules = { ruleset: parseIptablesSave(text, 'tproxy.txt'), ipsets: new Map(), local: { addresses: [] } }
+  const question = { from: parsePlace('203.0.113.5'), to: parsePlace('10.0.1.5:80/TCP') }
+  const outcomes = traceLoose(rules, question).lanes[0]?.outcomes ?? []
+  assert.deepEqual(outcomes.map(({ verdict, probability, unknowns }) => [verdict, probability, unknowns.length]).sort(), [
+    ['accepted', null, 1],
+    ['dropped', null, 1],
+  ])
 })

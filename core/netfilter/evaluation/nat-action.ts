@@ -8,7 +8,7 @@ import { end, step } from './action.ts'
 import { assume, type Branch, withUnknown } from './branch.ts'
 import { entryOf, readExpression } from './read.ts'
 import { breakOff, NEXT, type RuleProgress, type RuleResult } from './rule-walk.ts'
-import { describeProbability, ruleEvidence } from './text.ts'
+import { describeProbability, ruleEvidence, ruleStep } from './text.ts'
 import { addressesOf, describeChange, NO_FLAGS, type NatRange, translate } from './translate.ts'
 import { isScalar, type Value } from './value.ts'
 
@@ -221,20 +221,24 @@ export function runTproxy(
   if (!address || port === undefined) return [undecidedTarget(branch, 'redirect', 'address or port of the proxy', progress)]
   const listener = environment.hasSocket({ ...flight, packet: { ...flight.packet, dst: address, dport: port } })
   const isNft = table.backend === 'nft'
-  if (listener === false) {
-    return isNft ? [{ branch, control: NEXT }] : [end(step(branch, progress, 'drop', 'TPROXY without a listener drops'), 'drop')]
+  const taken = (from: Branch): RuleResult[] => {
+    const mark = action.mark ? ((flight.mark & ~action.mark.mask) ^ action.mark.value) >>> 0 : flight.mark
+    const after: Branch = { ...from, flight: { ...flight, mark }, tproxy: { address, port } }
+    const said = step(after, progress, 'tproxy', `given to the local proxy at ${formatAddress(address)} port ${port}`)
+    return isNft ? go(said) : [{ branch: said, control: { kind: 'accept' } }]
   }
-  const mark = action.mark ? ((flight.mark & ~action.mark.mask) ^ action.mark.value) >>> 0 : flight.mark
-  let after: Branch = { ...branch, flight: { ...flight, mark }, tproxy: { address, port } }
-  after = step(after, progress, 'tproxy', `given to the local proxy at ${formatAddress(address)} port ${port}`)
-  if (listener === undefined) {
-    after = withUnknown(after, {
-      what: `TPROXY in ${progress.context.place} (${progress.place.chain.name})`,
-      missing: `whether a transparent socket listens on port ${port}`,
-      evidence: ruleEvidence(progress.place.rule),
-    })
+  const left = (from: Branch): RuleResult[] =>
+    isNft ? [{ branch: from, control: NEXT }] : [end(step(from, progress, 'drop', 'TPROXY without a listener drops'), 'drop')]
+  if (listener !== undefined) return listener ? taken(branch) : left(branch)
+  const unknown = {
+    what: `TPROXY in ${progress.context.place} (${progress.place.chain.name})`,
+    missing: `whether a transparent socket listens on port ${port}`,
+    evidence: ruleEvidence(progress.place.rule),
   }
-  return isNft ? go(after) : [{ branch: after, control: { kind: 'accept' } }]
+  const settled = ruleStep(progress.place, progress.context, 'unknown', `can't be decided (${unknown.missing} missing)`)
+  const id = progress.context.budget.nextFork()
+  const side = (held: boolean) => withUnknown({ ...branch, forks: [...branch.forks, { id, held, unknown, settled }] }, unknown)
+  return [...taken(side(true)), ...left(side(false))]
 }
 
 /** Without an address: the entering device's own (nf_tproxy_laddr4). */
