@@ -32,12 +32,6 @@ export function readConfiguration(snapshot: NodeSnapshot): Configuration {
   const config = file.field('config')
   const flag = (name: string, otherwise: boolean) => config.field(name).flag() ?? otherwise
   const text = (name: string) => config.field(name).text() ?? ''
-  // Newer releases keep these two elsewhere: what is pinned tells.
-  const pinned = snapshot
-    .shape('bpf/pins.json')
-    .items()
-    .flatMap((pin) => pin.field('path').text() ?? [])
-  const socketPrograms = pinned.length === 0 || pinned.some((path) => path.includes('/socketlb/'))
   const hostOnly = flag('BPFSocketLBHostnsOnly', false)
   const masquerading = flag('EnableBPFMasquerade', true)
   return {
@@ -45,7 +39,7 @@ export function readConfiguration(snapshot: NodeSnapshot): Configuration {
     agentRunning: file.field('running').flag() ?? true,
     transport: transportOf(text('RoutingMode'), text('TunnelProtocol')),
     hostRouting: !flag('EnableHostLegacyRouting', false),
-    socketLoadBalancing: !flag('EnableSocketLB', socketPrograms) ? 'none' : hostOnly ? 'host' : 'all',
+    socketLoadBalancing: !flag('EnableSocketLB', hasSocketPrograms(snapshot)) ? 'none' : hostOnly ? 'host' : 'all',
     nodePorts: {
       lowest: config.field('NodePortMin').integer(0, 65_535) ?? 30_000,
       highest: config.field('NodePortMax').integer(0, 65_535) ?? 32_767,
@@ -59,6 +53,20 @@ export function readConfiguration(snapshot: NodeSnapshot): Configuration {
     auditMode: flag('PolicyAuditMode', false),
     hostFirewall: flag('EnableHostFirewall', false),
   }
+}
+
+/** Cilium 1.19 keeps the option elsewhere: what is attached tells. Without a list of programs, they are taken for granted. */
+function hasSocketPrograms(snapshot: NodeSnapshot): boolean {
+  const programs = snapshot.shape('bpf/programs.json')
+  const ids = new Set(
+    programs
+      .items()
+      .filter((program) => program.field('name').text()?.startsWith('cil_sock') ?? false)
+      .map((program) => program.field('id').integer()),
+  )
+  const links = snapshot.shape('bpf/links.json').items()
+  const connecting = links.filter((link) => link.field('attach').text()?.startsWith('cgroup_connect') ?? false)
+  return !programs.present || connecting.some((link) => ids.has(link.field('programId').integer()))
 }
 
 function transportOf(mode: string, protocol: string): Transport {
