@@ -31,6 +31,12 @@ say "plumbline trace ${facts[*]} --from $FROM --to $TO"
 node dist/cli.js trace "${facts[@]}" --from "$FROM" --to "$TO"
 node dist/cli.js trace "${facts[@]}" --from "$FROM" --to "$TO" --json >"$OUT/demo.plumbline-trace.json"
 
+if [ "${LIVE:-}" != 1 ]; then
+  half=(--bundle test/fixtures/bundles/half.zip --from pod:shop/client-n2 --to "$TO")
+  say "a cluster half-way: n1 on Cilium without kube-proxy, n2 still on kube-proxy: plumbline trace ${half[*]} --lane ebpf"
+  node dist/cli.js trace "${half[@]}" --lane ebpf
+fi
+
 [ "${DEMO_OPEN:-1}" = 1 ] || exit 0
 make -s vsix packages-ui
 exec node scripts/demo-open.ts "$OUT/demo.plumbline-trace.json" "${place[@]}"
