@@ -121,6 +121,7 @@ export interface Masquerade {
   readonly address: Address
   readonly evidence: Evidence | null
   readonly text: string
+  readonly unknowns: readonly Unknown[]
 }
 
 export type Transport = { readonly kind: 'native' } | { readonly kind: 'tunnel'; readonly protocol: 'vxlan' | 'geneve' }

@@ -141,6 +141,7 @@ export class PlannedDatapath implements Datapath {
       address,
       evidence: objectEvidence(object.meta, 'status.addresses'),
       text: `${formatAddress(destination)} is outside the cluster: the source becomes ${node}'s address`,
+      unknowns: [],
     }
   }
 }

@@ -352,6 +352,7 @@ class EbpfLane {
       address,
       evidence: null,
       text: `the backend is on node ${target.node}: it has to answer through ${node}`,
+      unknowns: [],
     })
   }
 

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { BackendTarget, Balanced } from '../ebpf/datapath.ts'
-import { type Address, formatEndpoint } from '../net/address.ts'
+import type { BackendTarget, Balanced, Masquerade } from '../ebpf/datapath.ts'
+import { formatEndpoint } from '../net/address.ts'
 import type { Flight } from '../net/packet.ts'
-import type { Step } from './answer.ts'
 import { branched, type Ended, packetText, step, type Traveller, unknown, withPacket } from './traveller.ts'
 
 /** Steps of the eBPF lane: what a datapath did to a packet, in words. */
@@ -42,13 +41,10 @@ export function chosen(traveller: Traveller, balanced: Balanced, backend: Backen
   })
 }
 
-export function masqueraded(
-  traveller: Traveller,
-  { address, evidence, text }: { address: Address; evidence: Step['evidence']; text: string },
-): Traveller {
+export function masqueraded(traveller: Traveller, { address, evidence, text, unknowns }: Masquerade): Traveller {
   const { packet } = traveller.flight
   const after: Flight['packet'] = { ...packet, src: address, sport: undefined }
-  return step(withPacket(traveller, after), {
+  return step(withPacket(unknown(traveller, ...unknowns), after), {
     hook: 'snat',
     actor: { kind: 'program', ref: 'eBPF masquerade' },
     effect: 'masquerade',

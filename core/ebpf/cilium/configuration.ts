@@ -23,6 +23,8 @@ export interface Configuration {
   readonly masquerade: ReadonlySet<Family>
   /** Destinations that see pods' own addresses. */
   readonly unmasqueraded: readonly Prefix[]
+  /** Features with networks and addresses of their own for that, which are not read. */
+  readonly masqueradedOtherwise: readonly ('ip-masq-agent' | 'egress gateways')[]
   readonly auditMode: boolean
   readonly hostFirewall: boolean
 }
@@ -50,6 +52,10 @@ export function readConfiguration(snapshot: NodeSnapshot): Configuration {
     unmasqueraded: ([4, 6] as const).flatMap(
       (family) => prefixOf(config.field(`IPv${family}NativeRoutingCIDR`)) ?? prefixOf(config.field(`IPv${family}Range`)) ?? [],
     ),
+    masqueradedOtherwise: [
+      ...(flag('EnableIPMasqAgent', false) ? (['ip-masq-agent'] as const) : []),
+      ...(flag('EnableEgressGateway', flag('EnableIPv4EgressGateway', false)) ? (['egress gateways'] as const) : []),
+    ],
     auditMode: flag('PolicyAuditMode', false),
     hostFirewall: flag('EnableHostFirewall', false),
   }

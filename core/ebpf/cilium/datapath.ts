@@ -179,7 +179,12 @@ export class CiliumDatapath implements Datapath {
     const address = this.#nodeAddress(family)
     if (address === undefined) return undefined
     const text = `${formatAddress(destination)} is outside the network that sees pods' own addresses: the source becomes ${this.#node}'s address`
-    return { address, evidence: this.#configurationEvidence(), text }
+    const unknowns = this.#config.masqueradedOtherwise.map((feature) => ({
+      what: `whether ${feature} of Cilium has another address for packets from ${formatAddress(source)} to ${formatAddress(destination)}`,
+      missing: `what ${feature} of ${this.#node} is configured for`,
+      evidence: null,
+    }))
+    return { address, evidence: this.#configurationEvidence(), text, unknowns }
   }
 
   #nodeAddress(family: Address['family']): Address | undefined {

@@ -110,6 +110,12 @@ test('packets of a tunnelled cluster say so, and masquerading can be off', () =>
   assert.ok(!effects(spared, ...leaving).includes('snat masquerade'))
 })
 
+test('addresses of ip-masq-agent and egress gateways are unknown where they are used', () => {
+  const question = { from: parsePlace('pod:shop/client-n1'), to: parsePlace('10.200.0.100:9000/TCP') }
+  const { lanes } = trace(config({ EnableIPMasqAgent: true, EnableEgressGateway: true }), question, { lanes: 'ebpf' })
+  assert.equal(lanes[0]?.unknowns.length, 2)
+})
+
 test('with DSR a backend of another node sees the client', () => {
   const question = { from: parsePlace('10.200.0.100'), to: parsePlace('10.200.0.11:30080/TCP') }
   const { lanes } = trace(config({ LoadBalancerMode: 'dsr' }), question, { lanes: 'ebpf' })
