@@ -12,7 +12,7 @@ import { readManifests } from '../../cluster/manifests.ts'
 import type { ClusterSession } from '../../cluster/session.ts'
 import { type ClusterFacts, loadCluster } from '../../core/facts/cluster.ts'
 import { objectKey } from '../../core/facts/objects.ts'
-import { formatAddress, formatEndpoint } from '../../core/net/address.ts'
+import { formatAddress, formatEndpoint, parseAddress } from '../../core/net/address.ts'
 import type { Lane, Outcome, TraceAnswer } from '../../core/path/answer.ts'
 import { formatTrace } from '../../core/path/format.ts'
 import { parsePlace } from '../../core/path/place.ts'
@@ -160,11 +160,9 @@ function explains(facts: ClusterFacts, outcome: Outcome, { ok, answer, error }: 
   return client === outcome.source.ip && answer.host === hostAt(facts, outcome)
 }
 
-/** What whoever has the destination calls itself. */
+/** What whoever has the destination calls itself: a pod by its name, one in its node's network by the node's. */
 function hostAt({ objects }: ClusterFacts, { destination }: Outcome): string | undefined {
-  const own = [...objects.pods.values()].filter(({ podIPs }) =>
-    podIPs.some((address) => formatAddress(address) === destination.ip),
-  )
-  const pod = own.find(({ hostNetwork }) => !hostNetwork) ?? own.find(({ meta }) => meta.name === 'hostnet')
-  return pod?.meta.name
+  const address = parseAddress(destination.ip)
+  if (address === undefined) return undefined
+  return objects.podAt(address)?.meta.name ?? objects.nodeAt(address)?.meta.name
 }
