@@ -246,6 +246,25 @@ table inet b {
 `,
 }
 
+/** nft asks for a family or protocol in front of some rejects, and leaves the question out of its listings. */
+const REJECTS: RuleCase = {
+  name: 'rejects for one family or protocol, in inet',
+  family: 4,
+  nft: `
+table inet fw {
+  chain forward {
+    type filter hook forward priority filter; policy accept;
+    th dport { 53, 8080 } reject with icmpv6 no-route
+    meta l4proto { tcp, udp } th dport { 80, 443 } reject with icmp host-unreachable
+    reject with icmpv6 admin-prohibited
+    reject with tcp reset
+    udp dport 53 counter drop
+    counter accept
+  }
+}
+`,
+}
+
 const SIX: RuleCase = {
   name: 'nft with IPv6',
   family: 6,
@@ -280,4 +299,4 @@ table inet six {
 `,
 }
 
-export const NFT_CASES: readonly RuleCase[] = [KUBE_PROXY, MAPS, NAT, SAME_PRIORITY, SIX]
+export const NFT_CASES: readonly RuleCase[] = [KUBE_PROXY, MAPS, NAT, SAME_PRIORITY, REJECTS, SIX]
