@@ -12,7 +12,7 @@ import { readManifests } from '../../cluster/manifests.ts'
 import type { ClusterSession } from '../../cluster/session.ts'
 import { type ClusterFacts, loadCluster } from '../../core/facts/cluster.ts'
 import { objectKey } from '../../core/facts/objects.ts'
-import { formatAddress, formatEndpoint, parseAddress } from '../../core/net/address.ts'
+import { type Address, formatAddress, formatEndpoint, parseAddress } from '../../core/net/address.ts'
 import type { Lane, Outcome, TraceAnswer } from '../../core/path/answer.ts'
 import { formatTrace } from '../../core/path/format.ts'
 import { parsePlace } from '../../core/path/place.ts'
@@ -152,7 +152,12 @@ async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<
 
 /** Whether the connection looks, from both its ends, as this outcome says. */
 function explains(facts: ClusterFacts, outcome: Outcome, { ok, answer, error }: Attempt): boolean {
-  if (!ok) return error === 'timeout' ? outcome.verdict === 'dropped' : outcome.verdict === 'rejected'
+  if (!ok) {
+    if (error === 'timeout') return outcome.verdict === 'dropped'
+    // Delivered to a node on whose port nobody listens.
+    const atNode = outcome.verdict === 'delivered' && facts.objects.nodeAt(addressOf(outcome.destination.ip)) !== undefined
+    return outcome.verdict === 'rejected' || (error === 'refused' && atNode)
+  }
   if (answer === undefined || (outcome.verdict !== 'delivered' && outcome.verdict !== 'forwarded')) return false
   const client = answer.client.slice(0, answer.client.lastIndexOf(':')).replace(/^\[|\]$/g, '')
   // Beyond what is known, others may translate again.
@@ -162,7 +167,12 @@ function explains(facts: ClusterFacts, outcome: Outcome, { ok, answer, error }: 
 
 /** What whoever has the destination calls itself: a pod by its name, one in its node's network by the node's. */
 function hostAt({ objects }: ClusterFacts, { destination }: Outcome): string | undefined {
-  const address = parseAddress(destination.ip)
-  if (address === undefined) return undefined
+  const address = addressOf(destination.ip)
   return objects.podAt(address)?.meta.name ?? objects.nodeAt(address)?.meta.name
+}
+
+function addressOf(text: string): Address {
+  const address = parseAddress(text)
+  assert.ok(address, text)
+  return address
 }
