@@ -12,6 +12,7 @@ import { createServer } from 'node:net'
 import { dirname, join, resolve } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
+import { SAVED_TRACE_EDITOR, SAVED_TRACE_SUFFIX } from '../src/contributions.ts'
 import { installVsCode } from '../test/ui/harness/install.ts'
 import { endGroup, hostEnvironment, installExtension, QUIET_SETTINGS } from '../test/ui/harness/server.ts'
 
@@ -119,6 +120,8 @@ const file = resolve(positionals[0] ?? '')
 if (positionals.length !== 1 || !existsSync(file)) throw new Error(`no such file: ${file}`)
 await main(file, {
   ...QUIET_SETTINGS,
+  // Or a browser that sees VS Code for the first time shows the file as text before the extension is known to it.
+  'workbench.editorAssociations': { [`*${SAVED_TRACE_SUFFIX}`]: SAVED_TRACE_EDITOR },
   ...(values.bundle !== undefined && { 'plumbline.bundles': [resolve(values.bundle)] }),
   ...(values.kubeconfig !== undefined && { 'plumbline.kubeconfig': [resolve(values.kubeconfig)] }),
 })

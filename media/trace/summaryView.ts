@@ -93,7 +93,7 @@ function differenceView({ difference, lanes }: TraceAnswer, actions: SummaryActi
       <span>
         ${foreign(difference.text)}
         ${difference.at === null ? nothing : linkButton('Show where', 'Show where the lanes part', actions.onShowDifference)}
-        ${bypassed ? linkButton('Show rules', 'Show the bypassed rules', actions.onShowBypassed) : nothing}
+        ${bypassed ? linkButton('Show rules', 'Show rules that are bypassed', actions.onShowBypassed) : nothing}
       </span>
     </li>
   </ul>`

@@ -123,11 +123,11 @@ export class TracePanel extends LightElement {
   }
 
   #brokenView({ message, actions = [] }: PanelError): TemplateResult {
-    return html`<main class="broken" role="alert">
+    return html`<main class="broken"><div role="alert">
       <h1 class="headline">${icon('error', { tone: 'bad' })}<span>This trace can’t be shown.</span></h1>
       <p>${foreign(message)}</p>
       <p>${actions.map((title) => button({ label: title, onPress: () => this.#remedy(title) }))}</p>
-    </main>`
+    </div></main>`
   }
 
   protected override updated(changed: PropertyValues): void {

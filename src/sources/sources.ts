@@ -62,7 +62,7 @@ export class Sources extends Owner {
     return this.#contexts.get(id) ?? this.#bundles.get(id)
   }
 
-  /** Reads the kubeconfig files and restored bundles, once; later calls wait for the first. */
+  /** Reads the kubeconfig files, once; later calls wait for the first. Bundles are read meanwhile, and tell when they are. */
   load(): Promise<void> {
     this.#loading ??= this.reload()
     return this.#loading
@@ -70,7 +70,9 @@ export class Sources extends Owner {
 
   async reload(): Promise<void> {
     for (const path of readSetting('plumbline.bundles')) this.#bundleAt(vscode.Uri.file(path))
-    await Promise.all([this.#loadContexts(), ...this.bundles.map((bundle) => bundle.facts().catch(() => undefined))])
+    // A bundle keeps its own failure and shows it in its row.
+    for (const bundle of this.bundles) void bundle.facts().catch(() => undefined)
+    await this.#loadContexts()
     this.#tell(undefined)
   }
 

@@ -36,6 +36,7 @@ export class SavedTrace extends Owner {
   constructor(panel: vscode.WebviewPanel, uri: vscode.Uri, parts: SavedTraceParts) {
     super()
     this.uri = uri
+    panel.title = uri.path.split('/').at(-1) ?? uri.path
     this.#parts = parts
     const saved = async (): Promise<never> => {
       throw new Error(reason())

@@ -91,23 +91,33 @@ function contextDescription(source: LiveSource): string {
 }
 
 function bundleRow(source: BundleSource): vscode.TreeItem {
-  const made = row(source.name, 'archive', source.current === undefined ? None : Collapsed, 'plumbline.bundle')
-  const nodes = source.current?.cluster.nodes.size ?? 0
-  const taken = source.current?.capturedAt
-  made.description =
-    source.failure === undefined
-      ? [vscode.l10n.t('bundle'), vscode.l10n.t('{0} nodes', nodes), ...(taken ? [new Date(taken).toLocaleString()] : [])].join(
-          ' · ',
-        )
-      : printable(messageOf(source.failure))
-  if (source.failure !== undefined)
-    made.iconPath = new vscode.ThemeIcon('warning', new vscode.ThemeColor('list.warningForeground'))
+  const { current, failure } = source
+  const icon = current === undefined && failure === undefined ? 'loading~spin' : 'archive'
+  const made = row(source.name, icon, current === undefined ? None : Collapsed, 'plumbline.bundle')
+  made.description = bundleDescription(source)
+  if (failure !== undefined) made.iconPath = new vscode.ThemeIcon('warning', new vscode.ThemeColor('list.warningForeground'))
   made.tooltip = markdown([
     ['Bundle', source.uri.toString(true)],
-    ['Captured', taken ?? undefined],
-    ['Problem', source.failure && messageOf(source.failure)],
+    ['Captured', current?.capturedAt ?? undefined],
+    ['Problem', failure && messageOf(failure)],
   ])
   return made
+}
+
+/** Short enough for a side bar; the tooltip has it whole. */
+const SHORT_TIME: Intl.DateTimeFormatOptions = {
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+  hour12: false,
+}
+
+function bundleDescription({ current, failure }: BundleSource): string {
+  if (failure !== undefined) return printable(messageOf(failure))
+  if (current === undefined) return vscode.l10n.t('reading…')
+  const taken = current.capturedAt === null ? [] : [new Date(current.capturedAt).toLocaleString(undefined, SHORT_TIME)]
+  return [vscode.l10n.t('{0} nodes', current.cluster.nodes.size), ...taken].join(' · ')
 }
 
 const FOLDERS: Readonly<Record<FolderKind, readonly [string, string]>> = {

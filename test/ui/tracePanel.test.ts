@@ -155,7 +155,7 @@ describe('a recorded cluster', () => {
     }
     const bypassed = shown.answer.difference?.bypassedRules.length ?? 0
     assert.ok(bypassed > 0)
-    await page.getByRole('button', { name: 'Show the bypassed rules' }).click()
+    await page.getByRole('button', { name: 'Show rules that are bypassed' }).click()
     assert.equal(await page.locator('.rule').count(), bypassed)
   })
 
@@ -254,7 +254,7 @@ describe('the lanes', () => {
 describe('bypassed rules', () => {
   test('Show opens the list, unknown owners first; Escape closes it', async () => {
     const page = await show(view(serviceAnswer()))
-    await page.getByRole('button', { name: 'Show the bypassed rules' }).click()
+    await page.getByRole('button', { name: 'Show rules that are bypassed' }).click()
     const owners = await page.locator('.owner h3').allInnerTexts()
     assert.match(owners[0] ?? '', /Unknown owner 2 rules/)
     assert.match(owners[1] ?? '', /kube-proxy 4 rules/)
@@ -268,7 +268,7 @@ describe('bypassed rules', () => {
 describe('hostile names', () => {
   test('stay text', async () => {
     const page = await show(view(hostileAnswer()))
-    await page.getByRole('button', { name: 'Show the bypassed rules' }).click()
+    await page.getByRole('button', { name: 'Show rules that are bypassed' }).click()
     assert.equal(await page.locator('main img, main script').count(), 0)
     assert.notEqual(await page.title(), 'owned')
     const shown = await text(page.locator('main'))

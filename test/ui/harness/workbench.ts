@@ -74,6 +74,14 @@ export class Workbench {
     await this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: label }).first().click({ timeout })
   }
 
+  /** The notification with that text, in the open list of notifications: test drivers see none appear by themselves. */
+  async notification(text: string, timeout = 20_000): Promise<Locator> {
+    const found = this.page.locator('.notifications-center .notification-list-item').filter({ hasText: text })
+    await this.runCommand('Notifications: Show Notifications')
+    await found.first().waitFor({ timeout })
+    return found.first()
+  }
+
   /** Chooses a path in the open file dialog of that title. */
   async choosePath(title: string, path: string): Promise<void> {
     const dialog = this.page
@@ -82,7 +90,25 @@ export class Workbench {
     await dialog.locator('input.input').fill(path)
     // The dialog looks the path up while one types; before it has, OK would mean where it was.
     await this.page.waitForTimeout(1000)
-    await dialog.getByRole('button', { name: 'OK' }).click()
+    await dialog.getByRole('button', { name: /^(OK|Open)$/ }).click()
+  }
+
+  /** Shows a view container of the activity bar. */
+  async showContainer(name: string): Promise<void> {
+    const tab = this.page.locator('.activitybar').getByRole('tab', { name: new RegExp(`^${name}`) })
+    if ((await tab.getAttribute('aria-selected')) !== 'true') await tab.click()
+  }
+
+  /** Unfolds rows of a tree view one in the other. */
+  async unfold(...labels: string[]): Promise<void> {
+    for (const label of labels) {
+      const row = this.page
+        .locator('.monaco-list-row[role="treeitem"]')
+        .filter({ has: this.page.locator('.label-name').getByText(label, { exact: true }) })
+        .first()
+      if ((await row.getAttribute('aria-expanded')) !== 'true') await row.click()
+      await row.and(this.page.locator('[aria-expanded="true"]')).waitFor()
+    }
   }
 
   /** The row of a tree view by its label. */
