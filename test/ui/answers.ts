@@ -215,7 +215,7 @@ export function serviceAnswer(): TraceAnswer {
       difference: {
         kind: 'source',
         at: { node: 'node-a', hook: 'nat/POSTROUTING' },
-        text: 'The backend sees the node’s address 10.0.0.11 in netfilter, the pod’s 10.244.1.23 in eBPF.',
+        text: 'The backend sees the node’s address 10.0.0.11 in netfilter, the pod’s 10.244.1.23 in eBPF. eBPF would bypass 7 rules the packet meets, 2 of them of unknown owner.',
         bypassedRules: BYPASSED,
       },
     },
