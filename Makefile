@@ -12,6 +12,8 @@ export PATH := $(CURDIR)/node_modules/.bin:$(PATH)
 export PLUMBLINE_CACHE ?= $(if $(XDG_CACHE_HOME),$(XDG_CACHE_HOME),$(HOME)/.cache)/plumbline
 
 PROXY ?= iptables
+# Labs that `make lab-test` brings up: 1 one of them, all every kind.
+E2E ?= 1
 LAB := lab/lab
 
 PACKAGES_BUILD  := clang llvm linux-libc-dev ca-certificates
@@ -56,8 +58,8 @@ lint: modules generate ## Format, lint (who may import whom) and types
 	@tsc -p media/tsconfig.json
 
 .PHONY: unit
-unit: modules generate ## Unit and property tests, beside the code
-	@node scripts/test.ts unit
+unit: build ## Unit and property tests, beside the code
+	@PLUMBLINE_CLI=$(CURDIR)/dist/cli.js node scripts/test.ts unit
 
 .PHONY: agent agent-test agent-image
 agent: modules packages-build ## The node agent's binary
@@ -94,8 +96,8 @@ vsix: build ## The packaged extension: dist/plumbline.vsix
 .PHONY: lab-binary lab-test lab-up lab-down lab-record
 lab-binary: packages-lab
 	@$(LAB) build
-lab-test: lab-binary ## The lab itself: comes up in every mode, works, leaves nothing
-	@cd lab && go vet ./... && PLUMBLINE_LAB_E2E=all go test -count=1 ./...
+lab-test: lab-binary ## The lab itself: comes up, works, leaves nothing; E2E=all: in every mode
+	@cd lab && go vet ./... && PLUMBLINE_LAB_E2E=$(E2E) go test -count=1 ./...
 lab-up: lab-binary ## A real two-node cluster; PROXY=iptables|nftables|mixed|cilium|half
 	@$(LAB) up --proxy=$(PROXY)
 lab-down: ## Ends it and leaves nothing
