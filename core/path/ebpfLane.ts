@@ -344,14 +344,14 @@ class EbpfLane {
   #nodeSnat(traveller: Traveller, balanced: Balanced | undefined): Traveller {
     const target = this.#datapathOf(traveller).locate(traveller.flight.packet.dst)
     const { node } = traveller.netns
-    const remote = target.kind !== 'world' && target.node !== undefined && target.node !== node
+    const here = target.kind !== 'world' && (target.node === undefined || target.node === node)
     const object = this.#world.facts.objects.nodes.get(node)
     const address = object?.internalIPs.find((candidate) => candidate.family === traveller.flight.packet.family)
-    if (balanced?.snatRemote !== true || !remote || address === undefined) return traveller
+    if (balanced?.snatRemote !== true || here || address === undefined) return traveller
     return masqueraded(traveller, {
       address,
       evidence: null,
-      text: `the backend is on node ${target.node}: it has to answer through ${node}`,
+      text: `the backend is ${target.kind === 'world' ? 'elsewhere' : `on node ${target.node}`}: it has to answer through ${node}`,
       unknowns: [],
     })
   }

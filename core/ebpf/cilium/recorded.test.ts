@@ -214,6 +214,17 @@ test('who sent it is seen by backends of the node, and hidden from those of othe
   assert.deepEqual([...new Set(sources)].sort(), ['n1 sees 10.200.0.100', 'n2 sees 10.200.0.11'])
 })
 
+test('a backend on a node without Cilium sees the node that balanced, from wherever the client is', () => {
+  for (const from of [OUTSIDE, 'pod:shop/client-n2']) {
+    const { outcomes } = laneOf(rawCluster('half'), from, '10.200.0.11:30080/TCP')
+    const away = outcomes.filter(({ steps }) => steps.at(-1)?.node === 'n2')
+    assert.deepEqual(
+      away.map(({ verdict, source }) => [verdict, source.ip]),
+      [['delivered', '10.200.0.11']],
+    )
+  }
+})
+
 test('a denial names the policy, its rule and the entry', () => {
   const { outcomes } = laneOf(rawCluster('cilium'), 'pod:shop/stranger', '10.96.0.30:80/TCP')
   const last = outcomes[0]?.steps.at(-1)
