@@ -100,7 +100,10 @@ describe('the answer', () => {
   test('comes first, in words', async () => {
     const page = await show(view(serviceAnswer()))
     assert.match(await text(page.locator('h1')), /Both lanes deliver, to the same 3 backends \(⅓ each\)\./)
-    assert.match(await text(page.locator('.differences')), /bypass 7 rules the packet meets, 2 of them of unknown owner\. Show where Show rules$/)
+    assert.match(
+      await text(page.locator('.differences')),
+      /bypass 7 rules the packet meets, 2 of them of unknown owner\. Show where Show rules$/,
+    )
   })
 
   test('a drop says why and what would help, and ends its lane with a wall', async () => {
