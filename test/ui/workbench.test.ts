@@ -159,7 +159,7 @@ seen('the side bar shows what the bundle holds', async () => {
   await workbench.showContainer('Plumbline')
   await workbench.treeItem('shop/client-n1 →').waitFor()
   await workbench.unfold('incident.zip', 'Namespaces', 'shop', 'Services')
-  await workbench.treeItem('10.96.0.20').click({ button: 'right' })
+  await workbench.treeItem('10.96.0.21').click({ button: 'right' })
   await workbench.page.waitForTimeout(500)
   await workbench.screenshot('side-bar-menu')
   await workbench.page.keyboard.press('Escape')
