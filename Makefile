@@ -71,11 +71,17 @@ agent-image: modules packages-build packages-kernel ## The agent's container ima
 
 .PHONY: kernel
 kernel: modules generate packages-kernel packages-lab ## Predictions against what the kernel does, in network namespaces
+	@[ "$$(id -u)" != 0 ] || $(LAB) build --cilium >/dev/null
 	@node scripts/test.ts kernel
 
 .PHONY: cluster
 cluster: build packages-lab agent-image lab-binary ## Predictions against real connections in the lab cluster
 	@node scripts/test.ts cluster
+
+.PHONY: cilium
+cilium: build packages-lab agent-image ## Cilium's maps and the eBPF lane against real Cilium in the lab
+	@$(LAB) build --cilium
+	@node scripts/test.ts cilium
 
 .PHONY: ui
 ui: build vsix packages-ui packages-lab agent-image lab-binary ## Real VS Code: extension host and browser tests; screenshots in out/

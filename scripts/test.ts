@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /**
- * Runs one level of tests with Node's own runner: `node scripts/test.ts unit|kernel|cluster|ui [NAME…]`. A NAME keeps only the
+ * Runs one level of tests with Node's own runner: `node scripts/test.ts unit|kernel|cluster|cilium|ui [NAME…]`. A NAME keeps only the
  * files whose path contains it.
  */
 import { spawnSync } from 'node:child_process'
@@ -31,6 +31,7 @@ const LEVELS: Readonly<Record<string, Level>> = {
   },
   kernel: { files: ['test/kernel/**/*.test.ts'], concurrency: 1, timeoutSeconds: 900 },
   cluster: { files: ['test/cluster/**/*.test.ts'], concurrency: 1, timeoutSeconds: 1200 },
+  cilium: { files: ['test/cilium/**/*.test.ts'], concurrency: 1, timeoutSeconds: 1800 },
   ui: { files: ['test/extension/*.test.ts', 'test/ui/*.test.ts'], concurrency: 1, timeoutSeconds: 1200 },
 }
 

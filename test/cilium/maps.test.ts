@@ -22,7 +22,7 @@ import {
   checkServices,
   type Printed,
 } from '../support/ciliumOracle.ts'
-import { holdLab, kubectl, type Lab, lab as labCommand, MANIFESTS, openSession, ROOT, whyNoLab } from './lab.ts'
+import { holdLab, kubectl, type Lab, lab as labCommand, MANIFESTS, openSession, ROOT, whyNoLab } from '../cluster/lab.ts'
 
 const NODE = 'n1'
 const PINS = '/sys/fs/bpf/tc/globals'

@@ -17,7 +17,7 @@ import type { Lane, Outcome, TraceAnswer } from '../../core/path/answer.ts'
 import { formatTrace } from '../../core/path/format.ts'
 import { parsePlace } from '../../core/path/place.ts'
 import { trace } from '../../core/path/trace.ts'
-import { holdLab, type Lab, MANIFESTS, openSession, ROOT, whyNoLab } from './lab.ts'
+import { holdLab, type Lab, MANIFESTS, openSession, ROOT, whyNoLab } from '../cluster/lab.ts'
 
 const LAB = join(ROOT, 'lab/lab')
 const AT_ONCE = 3
