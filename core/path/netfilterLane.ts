@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Lane, Outcome } from './answer.ts'
+import { noteIngressPrograms } from './ingressPrograms.ts'
 import { type Reply, replyOf } from './reply.ts'
 import { begin, packetOf, type Resolved } from './start.ts'
 import { distinct, type Ending, type Movement, outcomeOf, type Visited } from './traveller.ts'
@@ -19,7 +20,7 @@ export function netfilterLane(world: World, resolved: Resolved): LaneResult {
   const endings = walk(
     world,
     eachTarget(resolved, (one) => begin(world, one)),
-    { ctState: resolved.ctState },
+    { ctState: resolved.ctState, intercept: noteIngressPrograms(world) },
   )
   return laneOf('netfilter', 'rules', endings, (ending) => replyOf(world, ending, asked))
 }
