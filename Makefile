@@ -47,7 +47,7 @@ demo: build ## A two-lane trace of a recorded cluster, printed and opened in VS 
 	@scripts/demo.sh
 
 .PHONY: test
-test: lint unit agent-test kernel lab-test cluster ui bench-smoke ## Everything; says what it skips and why
+test: lint unit agent-test kernel lab-test cluster cilium ui bench-smoke ## Everything; says what it skips and why
 
 # ── parts of the tests ────────────────────────────────────────────────────────────────────────────────────────────────────
 
