@@ -110,7 +110,7 @@ async function closesBundle(): Promise<void> {
 
 export async function run(): Promise<void> {
   await runTests([
-    ['activate() registers and takes at most 30 ms', activates],
+    ['activate() registers and takes at most 30 ms of CPU time', activates],
     ['every contributed command is registered', hasEveryCommand],
     ['without a kubeconfig the tree is empty', emptyWithoutKubeconfig],
     ['a bundle opens, pages its nodes and says what it lacks', opensBundle],
