@@ -87,10 +87,21 @@ export class Workbench {
     const dialog = this.page
       .locator('.quick-input-widget')
       .filter({ has: this.page.locator('.quick-input-title', { hasText: title }) })
-    await dialog.locator('input.input').fill(path)
-    // The dialog looks the path up while one types; before it has, OK would mean where it was.
-    await this.page.waitForTimeout(1000)
-    await dialog.getByRole('button', { name: /^(OK|Open)$/ }).click()
+    const input = dialog.locator('input.input')
+    // The dialog lists its first folder late, and writes that over what was typed; and it looks a typed path up before OK means
+    // it. A person sees both and types again.
+    for (let tries = 0; tries < 10; tries++) {
+      await input.fill(path)
+      await this.page.waitForTimeout(1000)
+      if ((await input.inputValue()) !== path) continue
+      await dialog.getByRole('button', { name: /^(OK|Open)$/ }).click()
+      const closed = await input.waitFor({ state: 'hidden', timeout: 3000 }).then(
+        () => true,
+        () => false,
+      )
+      if (closed) return
+    }
+    throw new Error(`the dialog "${title}" does not take ${path}`)
   }
 
   /** Shows a view container of the activity bar. */
