@@ -21,7 +21,7 @@ import { holdLab, type Lab, MANIFESTS, openSession, ROOT, whyNoLab } from '../cl
 
 const LAB = join(ROOT, 'lab/lab')
 const AT_ONCE = 3
-const ATTEMPTS = 2
+const ATTEMPTS = 3
 const run = promisify(execFile)
 
 /** One line of what `/app dial` prints. */
