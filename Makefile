@@ -35,7 +35,7 @@ packages-build packages-kernel packages-lab packages-ui: packages-%:
 
 .PHONY: generate build
 generate: gen/agent_pb.js
-gen/agent_pb.js: protocol/agent.proto scripts/buf.gen.ts.yaml | modules
+gen/agent_pb.js: protocol/agent.proto lab/cilium/go.mod scripts/generate.ts scripts/buf.gen.ts.yaml | modules
 	@node scripts/generate.ts
 build: modules generate ## Bundle the extension, the language server, the panels and the command line
 	@node scripts/build.ts --production
