@@ -20,6 +20,9 @@ export type ErrorCode =
   | 'agent-absent'
   | 'agent-version'
   | 'agent'
+  | 'hubble-absent'
+  | 'hubble-tls'
+  | 'hubble'
   | 'timeout'
   | 'cancelled'
 
