@@ -68,3 +68,26 @@ func TestDialerTellsRefusalFromSilence(t *testing.T) {
 		t.Errorf("closed UDP port: %+v", met)
 	}
 }
+
+func TestManyAreAskedAtOnce(t *testing.T) {
+	serving, closed := listen(t, "tcp", serveTCP), listen(t, "tcp", func(string) error { return nil })
+	results := make(chan attempt)
+	go func() {
+		defer close(results)
+		askAll([]string{"tcp/" + serving, "tcp/" + closed, "icmp/127.0.0.1", "gre/127.0.0.1"}, 2, time.Second, 8, results)
+	}()
+	errors := map[string][]string{}
+	for result := range results {
+		errors[result.Remote] = append(errors[result.Remote], result.Error)
+		if result.Error == "refused" && result.Port == 0 {
+			t.Errorf("a refused attempt has no local port: %+v", result)
+		}
+	}
+	if len(errors["tcp/"+serving]) != 2 || errors["tcp/"+closed][1] != "refused" || errors["gre/127.0.0.1"][0] != "other" {
+		t.Errorf("met %v", errors)
+	}
+	// Raw sockets need a privilege.
+	if met := errors["icmp/127.0.0.1"][0]; met != "" && met != "denied" {
+		t.Errorf("echo over loopback: %q", met)
+	}
+}

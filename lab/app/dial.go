@@ -12,6 +12,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -21,6 +22,7 @@ type attempt struct {
 	Number  int     `json:"n"`
 	OK      bool    `json:"ok"`
 	Local   string  `json:"local,omitempty"`
+	Port    int     `json:"port,omitempty"` // the local one, known for failures too
 	Remote  string  `json:"remote"`
 	Answer  *seen   `json:"answer,omitempty"`
 	Error   string  `json:"error,omitempty"` // refused, timeout, unreachable, reset, denied, other
@@ -70,12 +72,13 @@ func dial(arguments []string) error {
 func try(protocol, address, from string, timeout time.Duration) attempt {
 	start := time.Now()
 	result := attempt{Remote: address}
-	connection, err := connect(protocol, address, from, timeout)
+	connection, port, err := connect(protocol, address, from, timeout)
+	result.Port = port
 	if err == nil {
 		defer connection.Close()
 		result.Local = connection.LocalAddr().String()
 		_ = connection.SetDeadline(start.Add(timeout))
-		result.Answer, err = ask(protocol, connection)
+		result.Answer, err = whoami(protocol, connection)
 	}
 	result.Elapsed = float64(time.Since(start).Microseconds()) / 1000
 	result.OK = err == nil
@@ -85,9 +88,14 @@ func try(protocol, address, from string, timeout time.Duration) attempt {
 	return result
 }
 
-func connect(protocol, address, from string, timeout time.Duration) (net.Conn, error) {
+// connect also returns the local port: it is taken before connecting, because a socket that failed to connect has none
+// left to ask for.
+func connect(protocol, address, from string, timeout time.Duration) (net.Conn, int, error) {
+	var port int
 	dialer := net.Dialer{Timeout: timeout}
-	if from != "" {
+	if from == "" {
+		dialer.Control = func(network, _ string, socket syscall.RawConn) error { return takePort(network, socket, &port) }
+	} else {
 		var err error
 		if protocol == "tcp" {
 			dialer.LocalAddr, err = net.ResolveTCPAddr(protocol, from)
@@ -95,13 +103,39 @@ func connect(protocol, address, from string, timeout time.Duration) (net.Conn, e
 			dialer.LocalAddr, err = net.ResolveUDPAddr(protocol, from)
 		}
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 	}
-	return dialer.Dial(protocol, address)
+	connection, err := dialer.Dial(protocol, address)
+	return connection, port, err
 }
 
-func ask(protocol string, connection net.Conn) (*seen, error) {
+// takePort binds a socket to a free port of every local address.
+func takePort(network string, socket syscall.RawConn, port *int) error {
+	var failed error
+	err := socket.Control(func(fd uintptr) {
+		var any syscall.Sockaddr = &syscall.SockaddrInet4{}
+		if strings.HasSuffix(network, "6") {
+			any = &syscall.SockaddrInet6{}
+		}
+		if failed = syscall.Bind(int(fd), any); failed != nil {
+			return
+		}
+		var own syscall.Sockaddr
+		if own, failed = syscall.Getsockname(int(fd)); failed != nil {
+			return
+		}
+		switch own := own.(type) {
+		case *syscall.SockaddrInet4:
+			*port = own.Port
+		case *syscall.SockaddrInet6:
+			*port = own.Port
+		}
+	})
+	return errors.Join(err, failed)
+}
+
+func whoami(protocol string, connection net.Conn) (*seen, error) {
 	if _, err := io.WriteString(connection, "GET /whoami HTTP/1.0\r\n\r\n"); err != nil {
 		return nil, err
 	}

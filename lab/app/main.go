@@ -6,6 +6,7 @@
 //	app pause                                     sleep, reaping orphans (the sandbox container)
 //	app serve --http :8080 --tcp :9000 --udp :9001
 //	app dial tcp|udp ADDRESS [--count N] [--timeout D] [--interval D]
+//	app ask [--count N] [--timeout D] TARGET…     dials many, written as tcp/ADDRESS, udp/ADDRESS or icmp/IP
 //	app stream ADDRESS [--for D] [--interval D]   one long TCP connection, a line each interval
 package main
 
@@ -29,6 +30,8 @@ func main() {
 		err = serve(arguments)
 	case "dial":
 		err = dial(arguments)
+	case "ask":
+		err = ask(arguments)
 	case "stream":
 		err = stream(arguments)
 	default:
@@ -41,7 +44,7 @@ func main() {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: app pause | serve [flags] | dial tcp|udp ADDRESS [flags] | stream ADDRESS [flags]")
+	fmt.Fprintln(os.Stderr, "usage: app pause | serve [flags] | dial tcp|udp ADDRESS [flags] | ask [flags] TARGET… | stream ADDRESS [flags]")
 	os.Exit(2)
 }
 

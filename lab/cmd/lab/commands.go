@@ -97,23 +97,31 @@ func upCommand(arguments []string) error {
 	})
 }
 
-// ensureUp brings the lab up unless it runs the same way already.
+// ensureUp brings the lab up unless it runs the same way already, with the same workloads.
 func ensureUp(options cluster.Options, fresh bool) error {
 	if err := options.Validate(); err != nil {
 		return fmt.Errorf("%w: %w", errUsage, err)
 	}
-	if current, running := cluster.Running(); running && current == options && !fresh {
-		say("already up: " + describe(current))
+	root, err := sourceRoot()
+	if err != nil {
+		return err
+	}
+	app, err := cache.App(root)
+	if err != nil {
+		return err
+	}
+	manifests, err := lab.Workloads()
+	if err != nil {
+		return err
+	}
+	if !fresh && cluster.RunsAs(options, app, manifests) {
+		say("already up: " + describe(options))
 		return nil
 	}
 	if err := options.CheckMachine(); err != nil {
 		return err
 	}
 	built, err := binaries(options.Cilium())
-	if err != nil {
-		return err
-	}
-	manifests, err := lab.Workloads()
 	if err != nil {
 		return err
 	}

@@ -83,9 +83,10 @@ func (l *lab) crashed() error {
 
 // state is what a running lab remembers about itself.
 type state struct {
-	Options  Options   `json:"options"`
-	Binaries Binaries  `json:"binaries"`
-	Started  time.Time `json:"started"`
+	Options   Options   `json:"options"`
+	Binaries  Binaries  `json:"binaries"`
+	Workloads string    `json:"workloads"` // digest of the manifests
+	Started   time.Time `json:"started"`
 }
 
 func stateFile() string { return filepath.Join(RunDir, "state.json") }
@@ -101,6 +102,16 @@ func Running() (Options, bool) {
 		return Options{}, false
 	}
 	return current.Options, true
+}
+
+// RunsAs tells whether the lab runs with these options, and its pods are what they would be now.
+func RunsAs(options Options, app string, manifests Manifests) bool {
+	running, ok := Running()
+	if !ok || running != options {
+		return false
+	}
+	current, err := readState()
+	return err == nil && current.Binaries.App == app && current.Workloads == manifests.digest()
 }
 
 func readState() (state, error) {

@@ -39,7 +39,7 @@ func Up(options Options, binaries Binaries, manifests Manifests, progress func(s
 	if err := l.populate(client, nodes, manifests); err != nil {
 		return err
 	}
-	return writeJSON(stateFile(), state{options, binaries, time.Now()})
+	return writeJSON(stateFile(), state{options, binaries, manifests.digest(), time.Now()})
 }
 
 // build makes everything that needs no running process: folders, image, certificates, network.

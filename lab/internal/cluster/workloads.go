@@ -3,6 +3,7 @@
 package cluster
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"os/exec"
@@ -22,6 +23,10 @@ var loadBalancers = map[string]string{
 type Manifests struct {
 	All    string // for every lab
 	Cilium string // for labs with Cilium, whose kinds of objects they use
+}
+
+func (m Manifests) digest() string {
+	return fmt.Sprintf("%x", sha256.Sum256([]byte(m.All+m.Cilium)))
 }
 
 // applyAll creates the workloads.
