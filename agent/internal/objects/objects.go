@@ -184,6 +184,9 @@ func earlier(first, next error) error {
 
 func pinFact(path string) (facts.Pin, error) {
 	object, err := pin.Load(path, &ebpf.LoadPinOptions{ReadOnly: true})
+	if errors.Is(err, unix.EINVAL) {
+		object, err = pin.Load(path, nil) // links can't be opened read-only (kernel/bpf/inode.c, bpf_obj_get_user)
+	}
 	if err != nil {
 		// The kernel's own files, maps.debug and progs.debug, are no objects.
 		if errors.Is(err, unix.EACCES) || errors.Is(err, unix.EINVAL) {

@@ -170,6 +170,20 @@ func TestProgramsMapsAndPinsAreListed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	here := nstest.New(t, "pins")
+	var attached link.Link
+	here.Inside(func() (err error) {
+		attached, err = link.AttachTCX(link.TCXOptions{Program: program, Interface: 1, Attach: ebpf.AttachTCXIngress})
+		return err
+	})
+	defer attached.Close()
+	if err := attached.Pin(filepath.Join(folder, "link")); err != nil {
+		t.Fatal(err)
+	}
+	info, err := attached.Info()
+	if err != nil {
+		t.Fatal(err)
+	}
 	programs, err := Programs(func(id uint32) bool { return id == programID })
 	if err != nil {
 		t.Fatal(err)
@@ -193,6 +207,7 @@ func TestProgramsMapsAndPinsAreListed(t *testing.T) {
 	}
 	for _, want := range []facts.Pin{
 		{Path: filepath.Join(folder, "program"), Kind: "program", ID: programID}, {Path: filepath.Join(folder, "deep/map"), Kind: "map", ID: maps[at].ID},
+		{Path: filepath.Join(folder, "link"), Kind: "link", ID: uint32(info.ID)},
 	} {
 		if !slices.Contains(pins, want) {
 			t.Errorf("no %+v in %+v", want, pins)
