@@ -2,6 +2,7 @@
 
 import { parseAddress } from '../../net/address.ts'
 import { type Prefix, parsePrefix, prefixContains } from '../../net/prefix.ts'
+import { FilterError } from '../../text/filterError.ts'
 import { didYouMean } from '../../text/suggest.ts'
 import type { Cell, MapTable, TableColumn } from './table.ts'
 
@@ -23,17 +24,6 @@ export type FilterExpression =
   | { readonly kind: 'anywhere'; readonly value: string }
 
 export type Operator = '=' | '!=' | '~' | '!~' | '<' | '<=' | '>' | '>='
-
-/** What is wrong with an expression, and where: `at` counts characters from 0. */
-export class FilterError extends Error {
-  override readonly name = 'FilterError'
-  readonly at: number
-
-  constructor(at: number, reason: string) {
-    super(reason)
-    this.at = at
-  }
-}
 
 interface Token {
   readonly at: number
