@@ -4,8 +4,10 @@ import { html, type TemplateResult } from 'lit'
 
 /** Codicons in use: https://microsoft.github.io/vscode-codicons/dist/codicon.html */
 export type IconName =
+  | 'arrow-down'
   | 'arrow-right'
   | 'arrow-swap'
+  | 'arrow-up'
   | 'check'
   | 'chevron-down'
   | 'chevron-right'
