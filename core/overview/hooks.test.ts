@@ -43,7 +43,10 @@ test('a recorded Cilium node: its uplink, its host device, a pod and the sockets
   assert.deepEqual(hooks(places, client?.name ?? ''), [['tcx_ingress', ['cil_from_container']]])
   const sockets = places.find(({ kind }) => kind === 'cgroup')
   assert.equal(sockets?.points.length, 11)
-  assert.deepEqual(sockets?.points[0]?.programs.map(({ name }) => name), ['cil_sock4_connect'])
+  assert.deepEqual(
+    sockets?.points[0]?.programs.map(({ name }) => name),
+    ['cil_sock4_connect'],
+  )
   assert.deepEqual(
     new Set(places.flatMap(({ points }) => points.flatMap(({ programs }) => programs.map(({ owner }) => owner.name)))),
     new Set(['cilium']),
@@ -54,13 +57,27 @@ test('interfaces of a node without programs are there, and each evidence points 
   const places = recorded('mixed', 'n1')
   assert.ok(places.some(({ name, points }) => name === 'cni0' && points.length === 0))
   for (const { points } of recorded('half', 'n1'))
-    for (const { programs } of points)
-      for (const { evidence } of programs) assert.match(evidence.pointer, /^\/[0-9]+$/)
+    for (const { programs } of points) for (const { evidence } of programs) assert.match(evidence.pointer, /^\/[0-9]+$/)
 })
 
 test('programs run by position, hooks in the order a packet meets them, whatever the order in the file', () => {
-  const program = (id: number, name: string, more: object = {}) => ({ id, name, type: 'sched_cls', tag: 't', mapIds: [], own: false, ...more })
-  const at = (attach: string, programId: number, position: number) => ({ id: 0, attach, programId, position, netns: 'host', ifindex: 2 })
+  const program = (id: number, name: string, more: object = {}) => ({
+    id,
+    name,
+    type: 'sched_cls',
+    tag: 't',
+    mapIds: [],
+    own: false,
+    ...more,
+  })
+  const at = (attach: string, programId: number, position: number) => ({
+    id: 0,
+    attach,
+    programId,
+    position,
+    netns: 'host',
+    ifindex: 2,
+  })
   const snapshot = made({
     'netns/host/netns.json': { inode: '1', pods: [] },
     'netns/host/links.json': [{ ifindex: 2, ifname: 'eth0', flags: ['up'], mtu: 1500, operstate: 'up', kind: '' }],
@@ -98,19 +115,30 @@ test('programs run by position, hooks in the order a packet meets them, whatever
   assert.equal(owners.get(1)?.because, 'it is pinned at /sys/fs/bpf/cilium/devices/eth0/links/x')
   assert.equal(owners.get(3)?.because, 'it uses the map pinned at /sys/fs/bpf/tc/globals/cilium_metrics')
   assert.equal(owners.get(4)?.name, 'plumbline')
-  assert.deepEqual([owners.get(5)?.name, owners.get(5)?.because], ['systemd', 'it is attached to the control group of ssh.service'])
+  assert.deepEqual(
+    [owners.get(5)?.name, owners.get(5)?.because],
+    ['systemd', 'it is attached to the control group of ssh.service'],
+  )
   assert.equal(owners.get(2)?.name, 'unknown')
   const [early] = places[0]?.points.at(-1)?.programs ?? []
   assert.deepEqual(early?.runs, { count: 4, nanoseconds: 900 })
   const kernel = places.at(-1)
   assert.equal(kernel?.kind, 'kernel')
   // Its program has gone since: what was attached is still said.
-  assert.deepEqual(kernel?.points[0]?.programs.map(({ name, target }) => [name, target]), [['kfree_skb', 'kfree_skb']])
+  assert.deepEqual(
+    kernel?.points[0]?.programs.map(({ name, target }) => [name, target]),
+    [['kfree_skb', 'kfree_skb']],
+  )
 })
 
 test('broken files are problems, never an exception', () => {
   const snapshot = made({
-    'bpf/links.json': [{ attach: 5 }, 7, { attach: 'xdp', programId: -1 }, { attach: 'xdp', programId: 1, ifindex: 3, netns: 'host' }],
+    'bpf/links.json': [
+      { attach: 5 },
+      7,
+      { attach: 'xdp', programId: -1 },
+      { attach: 'xdp', programId: 1, ifindex: 3, netns: 'host' },
+    ],
     'bpf/programs.json': { not: 'a list' },
   })
   assert.deepEqual(

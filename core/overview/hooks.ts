@@ -132,8 +132,7 @@ function place(snapshot: NodeSnapshot, known: Programs, attached: readonly Attac
   const points = pointsOf(known, attached)
   const [{ netns, ifindex, cgroup } = { netns: '', ifindex: undefined, cgroup: undefined }] = attached
   const pods = (list: Netns['pods'] | undefined) => list?.[0]
-  if (cgroup !== undefined)
-    return { kind: 'cgroup', name: cgroup, pod: known.podOfCgroup(cgroup), device: undefined, points }
+  if (cgroup !== undefined) return { kind: 'cgroup', name: cgroup, pod: known.podOfCgroup(cgroup), device: undefined, points }
   const namespace = snapshot.netns.get(netns)
   if (ifindex === undefined) {
     if (netns === '') return { kind: 'kernel', name: 'kernel', pod: undefined, device: undefined, points }
@@ -237,7 +236,10 @@ class Programs {
         .flatMap((pod) => {
           const namespace = pod.field('namespace').text() ?? ''
           const name = pod.field('name').text() ?? ''
-          return pod.field('cgroups').texts().map((path) => [path, { namespace, name }] as const)
+          return pod
+            .field('cgroups')
+            .texts()
+            .map((path) => [path, { namespace, name }] as const)
         }),
     )
   }
@@ -251,7 +253,11 @@ class Programs {
   program({ programId, linkId, target, cgroup, evidence }: Attached): HookProgram {
     const shape = this.#programs.get(programId)
     const text = (field: string) => shape?.field(field).text() ?? ''
-    const mapIds = shape?.field('mapIds').items().flatMap((item) => item.integer(0) ?? []) ?? []
+    const mapIds =
+      shape
+        ?.field('mapIds')
+        .items()
+        .flatMap((item) => item.integer(0) ?? []) ?? []
     const pins = [...this.#of('program', programId), ...(linkId === undefined ? [] : this.#of('link', linkId))]
     const name = text('name') || target || ''
     const hints = { name, type: text('type'), own: shape?.field('own').flag() ?? false, pins, cgroup }
