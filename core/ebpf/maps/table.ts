@@ -23,6 +23,8 @@ export interface TableColumn {
   readonly name: string
   readonly means: Meaning | undefined
   cell(row: number): Cell
+  /** The cell's plain value alone, for sorting: neither text nor name is made. */
+  value(row: number): Cell['value']
 }
 
 export interface Cell {
@@ -58,6 +60,7 @@ function layoutTable(decoded: DecodedEntries, names: MapNames | undefined): MapT
         name: column.field.name,
         means: column.field.means,
         cell: (row) => namedCell(column, row, names),
+        value: (row) => cellValue(column, row),
       }),
     ),
   )
@@ -123,7 +126,13 @@ function btfColumns(shape: Shape, types: NonNullable<MapShape['types']>): readon
 }
 
 function leafColumn(shape: Shape, leaf: Leaf, side: 'key' | 'value', base: number, name: string): TableColumn {
-  return { side, name, means: undefined, cell: (row) => leaf.read(shape.view, row * shape.stride + base) }
+  const cell = (row: number) => leaf.read(shape.view, row * shape.stride + base)
+  return plainColumn(side, name, cell)
+}
+
+/** A column whose cells are read whole at once. */
+function plainColumn(side: 'key' | 'value', name: string, cell: (row: number) => Cell): TableColumn {
+  return { side, name, means: undefined, cell, value: (row) => cell(row).value }
 }
 
 /** Bytes, and beside keys and values that have the size of an integer, the integer they may be. */
@@ -142,7 +151,7 @@ function bytesColumn(shape: Shape, side: 'key' | 'value'): TableColumn {
     const text = hexBytes(shape.raw(row)[side])
     return { value: text, text }
   }
-  return { side, name: side, means: undefined, cell }
+  return plainColumn(side, side, cell)
 }
 
 function numberColumn(shape: Shape, side: 'key' | 'value', size: number, base: number): readonly TableColumn[] {
@@ -153,5 +162,5 @@ function numberColumn(shape: Shape, side: 'key' | 'value', size: number, base: n
     const value = size === 8 ? whole : Number(whole)
     return { value, text: String(value) }
   }
-  return [{ side, name: `${side}Number`, means: undefined, cell }]
+  return [plainColumn(side, `${side}Number`, cell)]
 }
