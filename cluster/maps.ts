@@ -23,10 +23,15 @@ export interface MapDumpOptions {
   readonly onProgress?: (scanned: number) => void
 }
 
-export interface DumpedMap {
-  readonly info: MapInfo
-  /** key|value|key|value… */
-  readonly entries: Uint8Array
+/** Hears a dump as it arrives; the node waits while it works. */
+export interface MapReader {
+  /** Told once, before any entries. */
+  start(info: MapInfo): void | Promise<void>
+  /** key|value|key|value… `scanned`: how many the node has looked at so far. */
+  entries(entries: Uint8Array, scanned: number): void | Promise<void>
+}
+
+export interface MapEnd {
   /** Entries the node looked at. */
   readonly scanned: number
   /** Set when the limit ended the dump. */
@@ -35,24 +40,28 @@ export interface DumpedMap {
   readonly incomplete: string | undefined
 }
 
+export interface DumpedMap extends MapEnd {
+  readonly info: MapInfo
+  readonly entries: Uint8Array
+}
+
 /** @throws PlumblineError also when the stream was cut: a part of a map is never passed off as the whole. */
-export async function dumpMap(agent: AgentClient, query: MapQuery, options: MapDumpOptions = {}): Promise<DumpedMap> {
-  let info: MapInfo | undefined
-  let end: Omit<DumpedMap, 'info' | 'entries'> | undefined
-  const parts: Uint8Array[] = []
-  const request = {
-    ...reference(query),
-    limit: BigInt(options.limit ?? 0),
-    resumeToken: options.resume ?? new Uint8Array(),
-  }
+export async function streamMap(
+  agent: AgentClient,
+  query: MapQuery,
+  reader: MapReader,
+  { limit = 0, resume = new Uint8Array(), signal }: MapDumpOptions = {},
+): Promise<MapEnd> {
+  let isKnown = false
+  let end: MapEnd | undefined
   await agent.dumpMap(
-    request,
-    ({ content }) => {
-      if (content.case === 'map') info = content.value
-      if (content.case === 'entries') {
-        parts.push(content.value.entries)
-        options.onProgress?.(Number(content.value.scanned))
+    { ...reference(query), limit: BigInt(limit), resumeToken: resume },
+    async ({ content }) => {
+      if (content.case === 'map') {
+        isKnown = true
+        await reader.start(content.value)
       }
+      if (content.case === 'entries') await reader.entries(content.value.entries, Number(content.value.scanned))
       if (content.case === 'done') {
         const { scanned, resumeToken, incomplete } = content.value
         end = {
@@ -62,11 +71,27 @@ export async function dumpMap(agent: AgentClient, query: MapQuery, options: MapD
         }
       }
     },
-    options.signal,
+    signal,
   )
-  if (info === undefined || end === undefined) {
-    throw new PlumblineError('tunnel', `The dump of map ${query.id} on ${quoted(agent.name)} ended early`)
+  if (isKnown && end !== undefined) return end
+  throw new PlumblineError('tunnel', `The dump of map ${query.id} on ${quoted(agent.name)} ended early`)
+}
+
+/** The whole map at once. */
+export async function dumpMap(agent: AgentClient, query: MapQuery, options: MapDumpOptions = {}): Promise<DumpedMap> {
+  const parts: Uint8Array[] = []
+  let info: MapInfo | undefined
+  const reader: MapReader = {
+    start(started) {
+      info = started
+    },
+    entries(entries, scanned) {
+      parts.push(entries)
+      options.onProgress?.(scanned)
+    },
   }
+  const end = await streamMap(agent, query, reader, options)
+  if (info === undefined) throw new PlumblineError('tunnel', `The dump of map ${query.id} on ${quoted(agent.name)} ended early`)
   return { info, entries: Buffer.concat(parts), ...end }
 }
 
