@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { parseBtf } from '../btf.ts'
+import { type Btf, parseBtf } from '../btf.ts'
 import { hexBytes, type Leaf, leavesOf } from '../btfLeaves.ts'
 import { cellText, cellValue } from './cell.ts'
 import { type Column, type DecodedEntries, decodeEntries } from './decode.ts'
@@ -109,8 +109,17 @@ function shapeOf(map: MapShape, entries: Uint8Array): Shape {
   }
 }
 
+/** A large map is decoded page by page, all by the same types. */
+const parsed = new WeakMap<Uint8Array, Btf>()
+
+function typesIn(bytes: Uint8Array): Btf {
+  const btf = parsed.get(bytes) ?? parseBtf(bytes)
+  parsed.set(bytes, btf)
+  return btf
+}
+
 function btfColumns(shape: Shape, types: NonNullable<MapShape['types']>): readonly TableColumn[] {
-  const btf = parseBtf(types.btf)
+  const btf = typesIn(types.btf)
   const { keySize, valuesPerEntry, perCpu } = shape.map
   const key = leavesOf(btf, types.key, 'key').map((leaf) => leafColumn(shape, leaf, 'key', 0, leaf.name))
   const leaves = leavesOf(btf, types.value, 'value')
