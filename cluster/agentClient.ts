@@ -24,8 +24,8 @@ import {
   SnapshotRequestSchema,
   WatchMapRequestSchema,
 } from '../gen/agent_pb.js'
-import { AgentTransport } from './agentTransport.ts'
 import { CancelledError, messageOf, PlumblineError, quoted } from './errors.ts'
+import { Http2Transport } from './http2Transport.ts'
 import { withRetry } from './retry.ts'
 
 /** Of protocol/agent.proto. Agents that speak a newer one are refused, because they may mean something else. */
@@ -55,7 +55,7 @@ export interface AgentClientOptions {
 export class AgentClient {
   /** Name for messages, usually the node's. */
   readonly name: string
-  readonly #transport: AgentTransport
+  readonly #transport: Http2Transport
   readonly #client: Client<typeof Agent>
   readonly #onRetry: AgentClientOptions['onRetry']
   #lastInfo: NodeInfo | undefined
@@ -63,7 +63,7 @@ export class AgentClient {
   constructor(name: string, options: AgentClientOptions) {
     this.name = name
     this.#onRetry = options.onRetry
-    this.#transport = new AgentTransport(options.open)
+    this.#transport = new Http2Transport({ open: options.open, peer: 'The agent' })
     const transport = createGrpcTransport({
       baseUrl: this.#transport.authority,
       sessionManager: this.#transport,
@@ -109,7 +109,7 @@ export class AgentClient {
   /** Hands over the messages of a dump as they arrive; the node waits while `take` works. */
   async dumpMap(
     request: MessageInitShape<typeof DumpMapRequestSchema>,
-    take: (chunk: MapChunk) => void,
+    take: (chunk: MapChunk) => void | Promise<void>,
     signal?: AbortSignal,
   ): Promise<void> {
     await this.#checkVersion(signal)
@@ -185,7 +185,8 @@ export class AgentClient {
       const reason = streamError === undefined ? connect.rawMessage : messageOf(streamError)
       return new PlumblineError('tunnel', `The connection to the agent ${on} was lost: ${printable(reason)}`, error)
     }
-    return new PlumblineError('agent', `The agent ${on} answered: ${printable(connect.rawMessage)}`, error)
+    const code = connect.code === Code.NotFound ? 'not-found' : 'agent'
+    return new PlumblineError(code, `The agent ${on} answered: ${printable(connect.rawMessage)}`, error)
   }
 }
 

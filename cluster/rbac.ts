@@ -5,7 +5,7 @@ import type { MissingRight } from './errors.ts'
 
 /**
  * The RBAC objects that would grant what is missing, as YAML to hand to whoever administers the cluster. Rights at the
- * cluster's scope become a ClusterRole, rights in a namespace a Role there. Since Kubernetes 1.35 a WebSocket exec needs
+ * cluster's scope become a ClusterRole, rights in a namespace a Role there. Since Kubernetes 1.35 a WebSocket to a pod needs
  * `create`, before it needed `get`: both are granted.
  */
 export function rbacSnippet(missing: readonly MissingRight[], user: string): string {
@@ -34,7 +34,7 @@ function roleAndBinding(namespace: string | undefined, rights: readonly MissingR
 
 function verbsOf(rights: readonly MissingRight[]): string[] {
   const verbs = new Set(rights.map((right) => right.verb))
-  if (rights.some((right) => right.resource === 'pods/exec')) verbs.add('create').add('get')
+  if (rights.some(({ resource }) => resource === 'pods/exec' || resource === 'pods/portforward')) verbs.add('create').add('get')
   return [...verbs].sort()
 }
 

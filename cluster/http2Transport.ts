@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /**
- * HTTP/2 over a byte stream to an agent. At most one session at a time; a broken or idle one is replaced on the next call.
+ * HTTP/2 over any byte stream: a tunnel to an agent or a Hubble, a socket, TLS. At most one session at a time; a broken or idle
+ * one is replaced on the next call.
  *
  * Written instead of using connect-node's own session manager, because that one stops listening to a session that failed,
  * and Node then treats the session's own, later `error` event as an uncaught exception.
@@ -17,18 +18,26 @@ type SessionManager = NonNullable<GrpcTransportOptions['sessionManager']>
 const OPEN_TIMEOUT = 20_000
 const IDLE_TIMEOUT = 60_000
 
-export class AgentTransport implements SessionManager {
-  readonly authority = 'http://agent'
-  readonly #open: () => Duplex
+export interface TransportOptions {
+  /** Opens a new byte stream. Must return at once; the stream may connect later. */
+  readonly open: () => Duplex
+  /** Who is at the other end, to begin a sentence with: "The agent". */
+  readonly peer: string
+  /** How much a peer may send ahead of its reader, in bytes; HTTP/2's own 64 KiB when undefined. */
+  readonly window?: number
+}
+
+export class Http2Transport implements SessionManager {
+  readonly authority = 'http://tunnel'
+  readonly #options: TransportOptions
   #session: Promise<ClientHttp2Session> | undefined
   #live: ClientHttp2Session | undefined
   #idle: NodeJS.Timeout | undefined
   #requests = 0
   #streamError: unknown
 
-  /** `open` must return at once; the stream may connect later. */
-  constructor(open: () => Duplex) {
-    this.#open = open
+  constructor(options: TransportOptions) {
+    this.#options = options
   }
 
   /** Why the byte stream last died; undefined while it lives. */
@@ -83,22 +92,25 @@ export class AgentTransport implements SessionManager {
 
   #connect(): Promise<ClientHttp2Session> {
     this.#streamError = undefined
-    const stream = this.#open()
+    const { open, peer, window } = this.#options
+    const stream = open()
     stream.on('error', (error) => {
       this.#streamError = error
     })
-    const session = connect(this.authority, { createConnection: () => stream })
+    const settings = window === undefined ? {} : { settings: { initialWindowSize: window, enablePush: false } }
+    const session = connect(this.authority, { createConnection: () => stream, ...settings })
+    if (window !== undefined) session.once('connect', () => session.setLocalWindowSize(window))
     this.#live = session
     return new Promise((resolve, reject) => {
       const late = setTimeout(() => {
-        session.destroy(new PlumblineError('timeout', `The agent did not open its side within ${OPEN_TIMEOUT / 1000} s`))
+        session.destroy(new PlumblineError('timeout', `${peer} did not open its side within ${OPEN_TIMEOUT / 1000} s`))
       }, OPEN_TIMEOUT)
       session.on('error', (error) => reject(this.#streamError ?? error))
       session.on('close', () => {
         clearTimeout(late)
         stream.destroy()
         if (this.#live === session) this.#forget()
-        reject(this.#streamError ?? new PlumblineError('tunnel', 'The agent closed the connection'))
+        reject(this.#streamError ?? new PlumblineError('tunnel', `${peer} closed the connection`))
       })
       // The peer's settings are the first proof that somebody speaks HTTP/2 at the other end.
       session.once('remoteSettings', () => {
