@@ -147,7 +147,7 @@ async function answer(facts: MapFacts, wish: Wish, io: Io, read: ReadEntries, se
   const entries = await read(facts, chosen, io.signal)
   if (entries.incomplete !== undefined) io.say(`Incomplete: ${entries.incomplete}`)
   if (entries.truncated) io.say(`Incomplete: the snapshot holds the first ${entries.scanned} entries of ${chosen.map.name} only`)
-  const table = decoded(entries, names)
+  const table = decoded(entries, names, io)
   const rows = matching(table, wish)
   const shown = rows.slice(0, wish.limit)
   if (wish.json) await io.out(jsonText(entriesDocument(chosen, wish, entries, table, shown, rows.length)))
@@ -158,13 +158,14 @@ async function answer(facts: MapFacts, wish: Wish, io: Io, read: ReadEntries, se
   return EXIT.answered
 }
 
-function decoded({ shape, bytes }: Entries, names: MapNames): MapTable {
-  try {
-    return tableOf(shape, bytes, names)
-  } catch (error) {
-    if (error instanceof RangeError) throw new CliError(EXIT.facts, error.message)
-    throw error
+function decoded({ shape, bytes }: Entries, names: MapNames, io: Io): MapTable {
+  const table = tableOf(shape, bytes, names)
+  const { name, keySize, valueSize } = shape
+  if (table.unknownVersion) {
+    io.say(`${name}: layout of an unknown Cilium version (keys of ${keySize}, values of ${valueSize} bytes); shown as bytes`)
   }
+  if (table.leftOver > 0) io.say(`Incomplete: the last ${table.leftOver} bytes of ${name} are no whole entry`)
+  return table
 }
 
 /** Rows that pass the filter, by the bytes of their keys: hash tables have no order of their own. */
@@ -198,6 +199,7 @@ function entriesDocument(
     node,
     map: described,
     decodedBy: table.by,
+    unknownVersion: table.unknownVersion,
     filter: wish.filterText ?? null,
     scanned: entries.scanned,
     matches,

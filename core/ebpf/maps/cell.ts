@@ -2,6 +2,7 @@
 
 import { formatAddress } from '../../net/address.ts'
 import type { Column } from './decode.ts'
+import type { FieldType } from './layout.ts'
 
 /** The plain value of a cell: numbers as numbers (bigint where they may pass 2^53), addresses and MACs as text. */
 export function cellValue(column: Column, row: number): number | bigint | string {
@@ -9,9 +10,7 @@ export function cellValue(column: Column, row: number): number | bigint | string
     case 'bigint':
       return column.values[row] ?? 0n
     case 'bytes':
-      return column.field.type === 'mac' || column.field.type === 'bytes'
-        ? hex(column.bytes(row), ':')
-        : address(column.bytes(row))
+      return bytesText(column.field.type, column.bytes(row))
     case 'number': {
       const value = column.values[row] ?? 0
       return column.field.type === 'ipv4' ? formatAddress({ family: 4, value }) : value
@@ -34,6 +33,21 @@ function flagNames(names: readonly (string | null)[], value: number): string {
     if (((value >>> bit) & 1) === 1) set.push(names[bit] ?? `bit ${bit}`)
   }
   return set.join(', ')
+}
+
+function bytesText(type: FieldType, bytes: Uint8Array): string {
+  if (type === 'u32s') return shares(bytes)
+  return type === 'mac' || type === 'bytes' ? hex(bytes, ':') : address(bytes)
+}
+
+/** How often each number comes: "3 (5461 of 16381), 7 (5460 of 16381)", the most frequent first. */
+function shares(bytes: Uint8Array): string {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const counts = new Map<number, number>()
+  const length = bytes.byteLength >>> 2
+  for (let i = 0; i < length; i++) counts.set(view.getUint32(4 * i, true), (counts.get(view.getUint32(4 * i, true)) ?? 0) + 1)
+  const sorted = [...counts].sort(([a, many], [b, few]) => few - many || a - b)
+  return sorted.map(([number, times]) => `${number} (${times} of ${length})`).join(', ')
 }
 
 function address(bytes: Uint8Array): string {

@@ -1,8 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { Field } from './layout.ts'
+import type { Field, Versions } from './layout.ts'
 
 /** Field groups that several of Cilium's maps share. Sources: bpf/lib/{common,conntrack,eps,lb,nat}.h of Cilium 1.16 to 1.20. */
+
+/** Every release these layouts are about. */
+export const ALL: Versions = { first: 16, last: 20 }
+export const since = (first: number): Versions => ({ first, last: ALL.last })
+export const until = (last: number): Versions => ({ first: ALL.first, last })
+export const only = (version: number): Versions => ({ first: version, last: version })
+
+export const address = (name: string, family: 4 | 6, offset: number): Field => ({
+  name,
+  type: family === 4 ? 'ipv4' : 'ipv6',
+  offset,
+})
 
 const PROTOCOLS: Readonly<Record<number, string>> = { 0: 'ANY', 1: 'ICMP', 6: 'TCP', 17: 'UDP', 58: 'ICMPv6', 132: 'SCTP' }
 
@@ -35,13 +47,13 @@ const SERVICE_FLAGS = [
 ] as const
 
 /** struct lb{4,6}_service without its key; 12 bytes for both families. */
-export const SERVICE_VALUE: readonly Field[] = [
+export const SERVICE_VALUE_16: readonly Field[] = [
   { name: 'backend', type: 'u32', offset: 0, means: 'backend' },
   { name: 'count', type: 'u16', offset: 4 },
   { name: 'revNat', type: 'be16', offset: 6, means: 'revnat' },
   { name: 'flags', type: 'u16', offset: 8, flags: SERVICE_FLAGS },
-  { name: 'quarantined', type: 'u16', offset: 10 },
 ]
+export const SERVICE_VALUE: readonly Field[] = [...SERVICE_VALUE_16, { name: 'quarantined', type: 'u16', offset: 10 }]
 
 export const SCOPES: Readonly<Record<number, string>> = { 0: 'external', 1: 'internal' }
 export const BACKEND_STATES: Readonly<Record<number, string>> = {
@@ -56,7 +68,7 @@ export const POLICY_DIRECTIONS: Readonly<Record<number, string>> = { 0: 'ingress
 const CT_FLAGS = [
   'rx-closing',
   'tx-closing',
-  'nat64',
+  null,
   'lb-loopback',
   'seen-non-syn',
   'node-port',
@@ -66,22 +78,35 @@ const CT_FLAGS = [
   null,
   'from-tunnel',
 ] as const
+const CT_FLAGS_20 = [...CT_FLAGS.slice(0, 2), 'need-dsr-info', ...CT_FLAGS.slice(3)]
 
 /** struct ct_entry, 56 bytes, both families. */
-export const CT_VALUE: readonly Field[] = [
-  { name: 'natAddress', type: 'ipv6', offset: 0 },
-  { name: 'backend', type: 'u64', offset: 8, means: 'backend' },
-  { name: 'packets', type: 'u64', offset: 16 },
-  { name: 'bytes', type: 'u64', offset: 24 },
-  { name: 'lifetime', type: 'u32', offset: 32, means: 'seconds-since-boot' },
-  { name: 'flags', type: 'u16', offset: 36, flags: CT_FLAGS },
-  { name: 'revNat', type: 'be16', offset: 38, means: 'revnat' },
-  { name: 'natPort', type: 'be16', offset: 40 },
-  { name: 'txFlags', type: 'u8', offset: 42 },
-  { name: 'rxFlags', type: 'u8', offset: 43 },
-  { name: 'sourceIdentity', type: 'u32', offset: 44, means: 'identity' },
-  { name: 'lastTx', type: 'u32', offset: 48, means: 'seconds-since-boot' },
-  { name: 'lastRx', type: 'u32', offset: 52, means: 'seconds-since-boot' },
+function connection(version: 16 | 18 | 19 | 20): readonly Field[] {
+  const natAddress: Field = { name: 'natAddress', type: 'ipv6', offset: 0 }
+  const natPort: Field = { name: 'natPort', type: 'be16', offset: 40 }
+  return [
+    ...(version < 19 ? [] : [natAddress]),
+    { name: 'backend', type: 'u64', offset: 8, means: 'backend' },
+    { name: 'packets', type: 'u64', offset: 16 },
+    { name: 'bytes', type: 'u64', offset: 24 },
+    { name: 'lifetime', type: 'u32', offset: 32, means: 'seconds-since-boot' },
+    { name: 'flags', type: 'u16', offset: 36, flags: version < 20 ? CT_FLAGS : CT_FLAGS_20 },
+    { name: 'revNat', type: 'be16', offset: 38, means: 'revnat' },
+    ...(version < 18 ? [{ name: 'ifindex', type: 'u16', offset: 40, means: 'ifindex' } as const] : []),
+    ...(version < 19 ? [] : [natPort]),
+    { name: 'txFlags', type: 'u8', offset: 42 },
+    { name: 'rxFlags', type: 'u8', offset: 43 },
+    { name: 'sourceIdentity', type: 'u32', offset: 44, means: 'identity' },
+    { name: 'lastTx', type: 'u32', offset: 48, means: 'seconds-since-boot' },
+    { name: 'lastRx', type: 'u32', offset: 52, means: 'seconds-since-boot' },
+  ]
+}
+
+export const CT_VALUES: readonly { readonly versions: Versions; readonly value: readonly Field[] }[] = [
+  { versions: { first: 16, last: 17 }, value: connection(16) },
+  { versions: only(18), value: connection(18) },
+  { versions: only(19), value: connection(19) },
+  { versions: only(20), value: connection(20) },
 ]
 
 /**

@@ -45,7 +45,7 @@ export function decodeEntries(layout: MapLayout, buffer: Uint8Array, cpus = 1): 
     count: buffer.byteLength / stride,
   }
   const valueColumn = layout.perCpu
-    ? (field: Field) => summedColumn(shape, field, layout.keySize, roundUp8(layout.valueSize), cpus)
+    ? (field: Field) => summedColumn(shape, field, layout, cpus)
     : (field: Field) => column(shape, field, layout.keySize)
   return {
     layout,
@@ -88,6 +88,7 @@ function column(shape: Shape, field: Field, base: number): Column {
     case 'mac':
       return byteColumn(shape, field, offset, () => 6)
     case 'bytes':
+    case 'u32s':
       return byteColumn(shape, field, offset, () => field.size ?? 0)
     case 'ip':
       return byteColumn(shape, field, offset, (start) => (isIpv6(shape, field, start + base) ? 16 : 4))
@@ -133,11 +134,13 @@ function wideNumbers(shape: Shape, offset: number): BigUint64Array {
 }
 
 /** Counters of per-CPU maps are shown as their sum. */
-function summedColumn(shape: Shape, field: Field, base: number, slot: number, cpus: number): Column {
+function summedColumn(shape: Shape, field: Field, { keySize, valueSize }: MapLayout, cpus: number): Column {
   const values = new BigUint64Array(shape.count)
   for (let cpu = 0; cpu < cpus; cpu++) {
-    const part = wideNumbers(shape, base + cpu * slot + field.offset)
-    for (let row = 0; row < shape.count; row++) values[row] = (values[row] ?? 0n) + (part[row] ?? 0n)
+    const offset = keySize + cpu * roundUp8(valueSize) + field.offset
+    const part =
+      field.type === 'u64' ? wideNumbers(shape, offset) : numbers(shape, field, (row) => shape.view.getUint32(row + offset, true))
+    for (let row = 0; row < shape.count; row++) values[row] = (values[row] ?? 0n) + BigInt(part[row] ?? 0)
   }
   return { kind: 'bigint', field, values }
 }

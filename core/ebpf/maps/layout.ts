@@ -20,13 +20,15 @@ export type FieldType =
   | 'ip'
   | 'mac'
   | 'bytes'
+  /** A row of u32 over the rest of the value: how many there are is the map's own affair. */
+  | 'u32s'
 
 export interface Field {
   readonly name: string
   readonly type: FieldType
   /** From the start of the key or value, bytes. */
   readonly offset: number
-  /** Only of `bytes`. */
+  /** Only of `bytes` and `u32s`. */
   readonly size?: number
   /** Only of integers: the bits that count, from the least significant one. */
   readonly bits?: { readonly shift: number; readonly width: number }
@@ -52,15 +54,29 @@ export type Meaning =
   | 'socket-cookie'
   | 'ktime-ns'
   | 'seconds-since-boot'
+  /** Id of another map of the kernel's. */
+  | 'map'
 
 /** How users think of a map. */
 export type MapGroup = 'services' | 'identities' | 'policy' | 'connections' | 'nat' | 'other'
 
+/** Minor versions of Cilium 1: 16 is 1.16. Both ends count. */
+export interface Versions {
+  readonly first: number
+  readonly last: number
+}
+
 export interface MapLayout {
   /** Pinned name, or its beginning where an endpoint's id follows. */
   readonly name: string
+  /** The releases that have the map with these very bytes. */
+  readonly versions: Versions
   /** True: `name` is a prefix followed by five digits, or by a name of its own. */
   readonly prefix?: boolean
+  /** What the digits behind a prefix count. */
+  readonly of?: 'endpoint' | 'cluster'
+  /** True: lies within another map and has no pin, so that the kernel's name of 15 characters is all there is. */
+  readonly inner?: boolean
   readonly group: MapGroup
   readonly title: string
   readonly family?: 4 | 6

@@ -6,8 +6,9 @@ import type { FactProblem, Shape } from '../../facts/objectsShape.ts'
 import { readShape } from '../../facts/snapshot.ts'
 import { cellValue } from './cell.ts'
 import { decodeEntries } from './decode.ts'
-import { findLayout } from './find.ts'
-import type { MapGroup, MapLayout } from './layout.ts'
+import { datalessTitle } from './ciliumMaps.ts'
+import { findLayout, isOfUnknownVersion, type MapIdentity, versionsOf } from './find.ts'
+import type { MapGroup, MapLayout, Versions } from './layout.ts'
 import { MapNames } from './names.ts'
 
 /** A map of one node, as its snapshot lists it. */
@@ -21,6 +22,8 @@ export interface NodeMap {
   readonly group: MapGroup
   readonly title: string | undefined
   readonly layout: MapLayout | undefined
+  /** One of Cilium's maps, of a version whose layout is not known. */
+  readonly unknownVersion: boolean
   readonly keySize: number
   readonly valueSize: number
   readonly maxEntries: number
@@ -54,11 +57,15 @@ export function readNodeMaps(files: FactFiles, node: string): NodeMaps {
   const dumps = new Map(items('maps/index.json').map((dump) => [dump.field('id').integer() ?? -1, dump]))
   const listed = items('maps.json')
   // A snapshot of the contents alone has no list of maps.
-  const maps = (listed.length > 0 ? listed : [...dumps.values()]).flatMap((item) => {
-    const id = item.field('id').integer() ?? -1
-    const path = paths.get(id) ?? dumps.get(id)?.field('path').text()
-    return nodeMap(item, path, dumps.get(id), folder) ?? []
+  const described = (listed.length > 0 ? listed : [...dumps.values()]).flatMap((item) => {
+    const id = item.field('id').integer()
+    if (id === undefined) return []
+    const dump = dumps.get(id)
+    const path = paths.get(id) ?? dump?.field('path').text()
+    return [{ id, item, path, dump, identity: identityOf(item, path) }]
   })
+  const versions = versionsOf(described.map(({ identity }) => identity))
+  const maps = described.map((each) => nodeMap(each, versions, folder))
   maps.sort((a, b) => MAP_GROUPS.indexOf(a.group) - MAP_GROUPS.indexOf(b.group) || compareText(a.name, b.name) || a.id - b.id)
   return { maps, problems }
 }
@@ -78,24 +85,34 @@ function pinnedPaths(pins: readonly Shape[]): ReadonlyMap<number, string> {
   return paths
 }
 
-function nodeMap(item: Shape, path: string | undefined, dump: Shape | undefined, folder: string): NodeMap | undefined {
-  const id = item.field('id').integer()
-  if (id === undefined) return undefined
-  const name = path?.slice(path.lastIndexOf('/') + 1) ?? item.field('name').text() ?? ''
-  const keySize = item.field('keySize').integer() ?? 0
-  const valueSize = item.field('valueSize').integer() ?? 0
-  const layout = findLayout({ name, keySize, valueSize })
+interface Described {
+  readonly id: number
+  readonly item: Shape
+  readonly path: string | undefined
+  readonly dump: Shape | undefined
+  readonly identity: MapIdentity
+}
+
+function identityOf(item: Shape, path: string | undefined): MapIdentity {
+  return {
+    name: path?.slice(path.lastIndexOf('/') + 1) ?? item.field('name').text() ?? '',
+    keySize: item.field('keySize').integer() ?? 0,
+    valueSize: item.field('valueSize').integer() ?? 0,
+  }
+}
+
+function nodeMap({ id, item, path, dump, identity }: Described, versions: Versions | undefined, folder: string): NodeMap {
+  const layout = findLayout(identity, versions)
   const memory = Number(item.field('memoryBytes').text() ?? Number.NaN)
   return {
     id,
-    name,
+    ...identity,
     path,
     type: item.field('type').text() ?? '',
     group: layout?.group ?? 'other',
-    title: layout?.title,
+    title: layout?.title ?? datalessTitle(identity.name),
     layout,
-    keySize,
-    valueSize,
+    unknownVersion: isOfUnknownVersion(identity),
     maxEntries: item.field('maxEntries').integer() ?? 0,
     memoryBytes: Number.isFinite(memory) ? memory : undefined,
     contents: dump === undefined ? undefined : contentsOf(dump, folder),

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { type Btf, parseBtf } from '../btf.ts'
+import { type Btf, parseBtf, typeSize } from '../btf.ts'
 import { hexBytes, type Leaf, leavesOf } from '../btfLeaves.ts'
 import { cellText, cellValue } from './cell.ts'
 import { type Column, type DecodedEntries, decodeEntries } from './decode.ts'
-import { findLayout, type MapIdentity } from './find.ts'
+import { findLayout, isOfUnknownVersion, type MapIdentity } from './find.ts'
 import type { MapLayout, Meaning } from './layout.ts'
 import type { MapNames } from './names.ts'
 
@@ -13,6 +13,10 @@ export interface MapTable {
   /** "layout": a known map; "btf": by the map's own types; "raw": bytes. */
   readonly by: 'layout' | 'btf' | 'raw'
   readonly layout: MapLayout | undefined
+  /** One of Cilium's maps, of a version whose layout is not known: shown as far as can be without one. */
+  readonly unknownVersion: boolean
+  /** Bytes after the last whole entry, which are not shown. */
+  readonly leftOver: number
   readonly count: number
   readonly columns: readonly TableColumn[]
   raw(row: number): { readonly key: Uint8Array; readonly value: Uint8Array }
@@ -43,16 +47,27 @@ export interface MapShape extends MapIdentity {
   readonly types?: { readonly btf: Uint8Array; readonly key: number; readonly value: number } | undefined
 }
 
-/** @throws RangeError when the bytes are not a whole number of entries, or the map's BTF is broken. */
+/** Whatever the bytes are: what can't be decoded is shown as it is. */
 export function tableOf(map: MapShape, entries: Uint8Array, names?: MapNames): MapTable {
-  const layout = findLayout(map)
-  if (layout !== undefined) return layoutTable(decodeEntries(layout, entries, map.valuesPerEntry), names)
   const shape = shapeOf(map, entries)
-  const columns = map.types === undefined ? rawColumns(shape) : btfColumns(shape, map.types)
-  return { by: map.types === undefined ? 'raw' : 'btf', layout: undefined, count: shape.count, columns, raw: shape.raw }
+  const { leftOver } = shape
+  const layout = findLayout(map)
+  if (layout !== undefined && (layout.perCpu ?? false) === map.perCpu) {
+    return layoutTable(decodeEntries(layout, shape.bytes, map.valuesPerEntry), names, leftOver)
+  }
+  const typed = map.types === undefined ? undefined : btfColumns(shape, map.types)
+  return {
+    by: typed === undefined ? 'raw' : 'btf',
+    layout: undefined,
+    unknownVersion: isOfUnknownVersion(map),
+    leftOver,
+    count: shape.count,
+    columns: typed ?? rawColumns(shape),
+    raw: shape.raw,
+  }
 }
 
-function layoutTable(decoded: DecodedEntries, names: MapNames | undefined): MapTable {
+function layoutTable(decoded: DecodedEntries, names: MapNames | undefined, leftOver: number): MapTable {
   const columns = (['key', 'value'] as const).flatMap((side) =>
     decoded[side].map(
       (column): TableColumn => ({
@@ -64,7 +79,8 @@ function layoutTable(decoded: DecodedEntries, names: MapNames | undefined): MapT
       }),
     ),
   )
-  return { by: 'layout', layout: decoded.layout, count: decoded.count, columns, raw: decoded.raw }
+  const { layout, count, raw } = decoded
+  return { by: 'layout', layout, unknownVersion: false, leftOver, count, columns, raw }
 }
 
 function namedCell(column: Column, row: number, names: MapNames | undefined): Cell {
@@ -82,6 +98,9 @@ function nameOf({ field }: Column, value: Cell['value'], names: MapNames): strin
 
 interface Shape {
   readonly map: MapShape
+  /** Whole entries. */
+  readonly bytes: Uint8Array
+  readonly leftOver: number
   readonly view: DataView
   readonly stride: number
   /** Of one value, rounded up where there are several. */
@@ -93,18 +112,19 @@ interface Shape {
 function shapeOf(map: MapShape, entries: Uint8Array): Shape {
   const slot = map.perCpu ? (map.valueSize + 7) & ~7 : map.valueSize
   const stride = map.keySize + slot * map.valuesPerEntry
-  if (stride === 0 || entries.byteLength % stride !== 0) {
-    throw new RangeError(`${map.name}: ${entries.byteLength} bytes are not a whole number of entries of ${stride} bytes`)
-  }
+  const count = stride === 0 ? 0 : Math.floor(entries.byteLength / stride)
+  const bytes = entries.subarray(0, count * stride)
   return {
     map,
-    view: new DataView(entries.buffer, entries.byteOffset, entries.byteLength),
+    bytes,
+    leftOver: entries.byteLength - bytes.byteLength,
+    view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength),
     stride,
     slot,
-    count: entries.byteLength / stride,
+    count,
     raw: (row) => ({
-      key: entries.subarray(row * stride, row * stride + map.keySize),
-      value: entries.subarray(row * stride + map.keySize, (row + 1) * stride),
+      key: bytes.subarray(row * stride, row * stride + map.keySize),
+      value: bytes.subarray(row * stride + map.keySize, (row + 1) * stride),
     }),
   }
 }
@@ -112,15 +132,25 @@ function shapeOf(map: MapShape, entries: Uint8Array): Shape {
 /** A large map is decoded page by page, all by the same types. */
 const parsed = new WeakMap<Uint8Array, Btf>()
 
-function typesIn(bytes: Uint8Array): Btf {
-  const btf = parsed.get(bytes) ?? parseBtf(bytes)
-  parsed.set(bytes, btf)
-  return btf
+/** Undefined when they are broken: then there are no types. */
+function typesIn(bytes: Uint8Array): Btf | undefined {
+  const known = parsed.get(bytes)
+  if (known !== undefined) return known
+  try {
+    const btf = parseBtf(bytes)
+    parsed.set(bytes, btf)
+    return btf
+  } catch (error) {
+    if (error instanceof RangeError) return undefined
+    throw error
+  }
 }
 
-function btfColumns(shape: Shape, types: NonNullable<MapShape['types']>): readonly TableColumn[] {
+/** Undefined when the types are broken, or larger than what they describe. */
+function btfColumns(shape: Shape, types: NonNullable<MapShape['types']>): readonly TableColumn[] | undefined {
   const btf = typesIn(types.btf)
-  const { keySize, valuesPerEntry, perCpu } = shape.map
+  const { keySize, valueSize, valuesPerEntry, perCpu } = shape.map
+  if (btf === undefined || typeSize(btf, types.key) > keySize || typeSize(btf, types.value) > valueSize) return undefined
   const key = leavesOf(btf, types.key, 'key').map((leaf) => leafColumn(shape, leaf, 'key', 0, leaf.name))
   const leaves = leavesOf(btf, types.value, 'value')
   const value = Array.from({ length: valuesPerEntry }, (_, cpu) =>
