@@ -53,7 +53,7 @@ export interface NearRule {
 }
 
 export interface Mismatch {
-  readonly what: 'peer' | 'port' | 'protocol'
+  readonly what: 'peer' | 'port'
   /** "spec.ingress[1].from[0]" */
   readonly field: string
   /** "asks for app=web; pod shop/client-n1 has app=client" */

@@ -11,6 +11,7 @@ import { cellValue } from '../../core/ebpf/maps/cell.ts'
 import { CILIUM_LAYOUTS } from '../../core/ebpf/maps/cilium.ts'
 import { type DecodedEntries, decodeEntries } from '../../core/ebpf/maps/decode.ts'
 import { findLayout } from '../../core/ebpf/maps/find.ts'
+import { ciliumPrograms } from '../support/ciliumPrograms.ts'
 
 interface OracleMap {
   readonly map: string
@@ -33,8 +34,7 @@ describe('Cilium writes, Plumbline reads', { skip }, () => {
   let maps: readonly OracleMap[] = []
 
   before(() => {
-    const built = execFileSync('lab/lab', ['build', '--cilium'], { encoding: 'utf8' }).trim().split('\n')
-    const oracle = built.at(-1) ?? ''
+    const oracle = ciliumPrograms().mapOracle
     const seed = String(process.env['PLUMBLINE_SEED'] ?? 1)
     maps = JSON.parse(
       execFileSync(oracle, ['-entries', String(ENTRIES), '-seed', seed], { maxBuffer: 2 ** 28, encoding: 'utf8' }),

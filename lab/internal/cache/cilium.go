@@ -62,6 +62,12 @@ func MapOracle(root string) (string, error) {
 	return goBinary(filepath.Join(module, "maporacle"), "maporacle", "-s -w", func() {}, moduleFiles(module)...)
 }
 
+// FlowsOracle builds (or finds) the program that makes random flows and filters them as Hubble does.
+func FlowsOracle(root string) (string, error) {
+	module := filepath.Join(root, "cilium")
+	return goBinary(filepath.Join(module, "flowsoracle"), "flowsoracle", "-s -w", func() {}, moduleFiles(module)...)
+}
+
 func ciliumKey(source, flags string) (string, error) {
 	settings := []string{"cilium", goVersion(), runtime.GOARCH, flags}
 	for _, program := range ciliumPrograms {
