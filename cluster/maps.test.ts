@@ -83,7 +83,7 @@ test('a dump that ends early is an error, and so is a map that is gone', async (
   })
   await assert.rejects(
     dumpMap(gone, { id: 7 }),
-    (error) => PlumblineError.is(error, 'agent') && /map 7: no such map/.test(error.message),
+    (error) => PlumblineError.is(error, 'not-found') && /map 7: no such map/.test(error.message),
   )
 })
 

@@ -13,16 +13,20 @@ import (
 	"os/signal"
 	"syscall"
 
+	"plumbline.dev/agent/internal/cilium"
 	"plumbline.dev/agent/internal/version"
 )
 
 const defaultSocket = "/run/plumbline/agent.sock"
 
+// exitNoHubble tells a client of "connect --hubble" that trying again doesn't help.
+const exitNoHubble = 3
+
 const help = `plumbline-agent collects the facts of one Kubernetes node.
 
 usage:
   plumbline-agent serve     answers on a unix socket, until SIGTERM
-  plumbline-agent connect   copies standard input and output to that socket
+  plumbline-agent connect   copies standard input and output to that socket, or to the node's Hubble
   plumbline-agent status    asks the running agent who it is; fails if none answers
   plumbline-agent snapshot  writes a snapshot into a folder, without a running agent
   plumbline-agent version   prints the agent's version
@@ -40,6 +44,9 @@ func main() {
 	switch {
 	case errors.Is(err, errUsage):
 		os.Exit(2)
+	case errors.Is(err, cilium.ErrNoHubble):
+		fmt.Fprintln(os.Stderr, "plumbline-agent:", err)
+		os.Exit(exitNoHubble)
 	case err != nil:
 		fmt.Fprintln(os.Stderr, "plumbline-agent:", err)
 		os.Exit(1)
