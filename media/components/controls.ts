@@ -43,6 +43,28 @@ export function button({ label, icon: name, primary = false, disabled, busy = fa
   >`
 }
 
+export interface IconButton {
+  readonly label: string
+  readonly icon: IconName
+  /** It is a switch, and whether it is on. */
+  readonly pressed?: boolean
+  readonly disabled?: string | undefined
+  readonly onPress: (event: Event) => void
+}
+
+/** A button of a toolbar: its words are read aloud, and shown when the pointer rests on it. */
+export function iconButton({ label, icon: name, pressed, disabled, onPress }: IconButton): TemplateResult {
+  return html`<button
+    type="button"
+    class="icon-button"
+    aria-label=${label}
+    title=${disabled === undefined ? label : `${label}: ${disabled}`}
+    aria-pressed=${pressed === undefined ? nothing : String(pressed)}
+    ?disabled=${disabled !== undefined}
+    @click=${onPress}
+  >${icon(name)}</button>`
+}
+
 /** A button that reads as part of a sentence. */
 export function linkButton(label: string, description: string, onPress: () => void): TemplateResult {
   return html`<button type="button" class="link" aria-label=${description} @click=${onPress}>${label}</button>`
