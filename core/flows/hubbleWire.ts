@@ -27,7 +27,7 @@ export class WireReader {
       const tag = reader.uint32()
       const field = fieldOf(message, tag >>> 3)
       if (field === undefined || (tag & 7) !== wireTypeOf(field)) skip(reader, tag)
-      else if (field.repeated) value[field.key] = this.#list(reader, bytes, { at, end, tag }, field, value)
+      else if (field.repeated) this.#list(reader, bytes, { at, end, tag }, field, value)
       else value[field.key] = this.#value(reader, bytes, field)
     }
     if (reader.pos !== end) throw new Error('a message is longer than the one it is in')
