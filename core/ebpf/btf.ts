@@ -27,6 +27,7 @@ export type BtfType =
     }
   /** typedef, const, volatile, restrict, type tag. */
   | { readonly kind: 'alias'; readonly name: string; readonly type: number }
+  | { readonly kind: 'variable'; readonly name: string; readonly type: number }
   | { readonly kind: 'other' }
 
 export interface BtfMember {
@@ -133,6 +134,8 @@ class Reader {
       case KIND.dataSection:
         return this.#skip(12 * count)
       case KIND.variable:
+        this.#word() // its linkage
+        return { kind: 'variable', name, type: sizeOrType }
       case KIND.declTag:
         return this.#skip(4)
       case KIND.forward:
