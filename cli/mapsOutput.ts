@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { describe } from '../core/ebpf/maps/describe.ts'
+import { MAPS_SCHEMA, mapDocument } from '../core/ebpf/maps/documents.ts'
 import { MAP_GROUPS, type NodeMap } from '../core/ebpf/maps/nodeMaps.ts'
 import type { Cell, MapTable, TableColumn } from '../core/ebpf/maps/table.ts'
 import { printable } from '../core/text/printable.ts'
 
-export const MAPS_SCHEMA = 'plumbline.maps/v1'
 export const MAP_CHANGE_SCHEMA = 'plumbline.map-change/v1'
 
 /** The maps of one node. */
@@ -25,25 +25,6 @@ const GROUP_TITLES = {
 
 export function listDocument(nodes: readonly NodeListing[]) {
   return { schema: MAPS_SCHEMA, maps: nodes.flatMap(({ node, maps }) => maps.map((map) => ({ node, ...mapDocument(map) }))) }
-}
-
-export function mapDocument(map: NodeMap) {
-  const { id, name, path, type, group, title, keySize, valueSize, maxEntries, memoryBytes, contents } = map
-  return {
-    id,
-    name,
-    path: path ?? null,
-    type,
-    group,
-    title: title ?? null,
-    keySize,
-    valueSize,
-    maxEntries,
-    memoryBytes: memoryBytes ?? null,
-    /** Null: not counted. */
-    entries: contents?.count ?? null,
-    truncated: contents?.truncated ?? false,
-  }
 }
 
 export function listText(nodes: readonly NodeListing[]): string {
@@ -116,38 +97,4 @@ function alignRows(rows: readonly (readonly string[])[]): readonly string[] {
       .join('  ')
       .trimEnd(),
   )
-}
-
-export function entryDocuments(table: MapTable, rows: readonly number[]) {
-  const description = describe(table)
-  return rows.map((row) => {
-    const { key, value } = table.raw(row)
-    return {
-      text: description?.text(row) ?? null,
-      key: side(table, 'key', row, ({ value: plain }) => jsonValue(plain)),
-      value: side(table, 'value', row, ({ value: plain }) => jsonValue(plain)),
-      names: Object.fromEntries(
-        table.columns.flatMap((column) => {
-          const cell = column.cell(row)
-          const text = cell.name ?? (cell.text === String(cell.value) ? undefined : cell.text)
-          return text === undefined ? [] : [[`${column.side}.${column.name}`, text]]
-        }),
-      ),
-      raw: { key: hex(key), value: hex(value) },
-    }
-  })
-}
-
-function side(table: MapTable, which: 'key' | 'value', row: number, pick: (cell: Cell) => unknown) {
-  const columns = table.columns.filter((column) => column.side === which)
-  return Object.fromEntries(columns.map((column) => [column.name, pick(column.cell(row))]))
-}
-
-/** What can pass 2^53 is a string, always: a reader must not have to look at the size of a number. */
-function jsonValue(value: Cell['value']): number | string {
-  return typeof value === 'bigint' ? String(value) : value
-}
-
-function hex(bytes: Uint8Array): string {
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')
 }

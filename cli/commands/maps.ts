@@ -2,6 +2,7 @@
 
 import type { DumpedMap } from '../../cluster/maps.ts'
 import type { ClusterSession } from '../../cluster/session.ts'
+import { entryDocuments, MAPS_SCHEMA, mapDocument } from '../../core/ebpf/maps/documents.ts'
 import { byteFilters } from '../../core/ebpf/maps/filterBytes.ts'
 import { compileFilter, type FilterExpression, parseFilter } from '../../core/ebpf/maps/filter.ts'
 import type { MapNames } from '../../core/ebpf/maps/names.ts'
@@ -14,16 +15,7 @@ import { CliError, EXIT, UsageError } from '../errors.ts'
 import { openBundlePath } from '../files/openBundle.ts'
 import type { Io } from '../io.ts'
 import { collectFacts, withSession } from '../live.ts'
-import {
-  entriesText,
-  entryDocuments,
-  entryLine,
-  listDocument,
-  listText,
-  MAP_CHANGE_SCHEMA,
-  MAPS_SCHEMA,
-  mapDocument,
-} from '../mapsOutput.ts'
+import { entriesText, entryLine, listDocument, listText, MAP_CHANGE_SCHEMA } from '../mapsOutput.ts'
 import { type ChosenMap, chooseMap, type MapFacts, mapFacts } from '../mapsSource.ts'
 import type { Options } from '../options.ts'
 import { jsonText } from '../output.ts'
