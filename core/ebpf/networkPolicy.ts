@@ -26,6 +26,8 @@ export interface NetworkPolicyQuery {
   readonly receiver: PodObject | undefined
   readonly protocol: number
   readonly port: number | undefined
+  /** Whether ipBlock can mean this peer. Undefined: nobody knows which implementation it is. */
+  readonly ipBlocks?: boolean
 }
 
 export type NetworkPolicyVerdict =
@@ -68,17 +70,45 @@ export function allowingRules(objects: ClusterObjects, query: NetworkPolicyQuery
 
 export type Allowed = Extract<NetworkPolicyVerdict, { kind: 'allowed' }>
 
-function allowedBy(objects: ClusterObjects, policy: NetworkPolicyObject, query: NetworkPolicyQuery): Allowed | undefined {
+/** One rule of a policy that isolates the pod, held against a packet. */
+export interface AssessedNetworkRule {
+  readonly policy: NetworkPolicyObject
+  /** "spec.ingress[0]" */
+  readonly field: string
+  /** Empty: every peer. Fields are below the rule: "from[0]". */
+  readonly peers: readonly { readonly field: string; readonly peer: PolicyPeer; readonly matches: boolean }[]
+  /** Empty: every port. */
+  readonly ports: readonly { readonly field: string; readonly port: PolicyPort; readonly matches: boolean }[]
+}
+
+/** Every rule of every policy that isolates the pod. */
+export function assessNetworkRules(objects: ClusterObjects, query: NetworkPolicyQuery): readonly AssessedNetworkRule[] {
+  return isolatingPolicies(objects, query).flatMap((policy) => assessed(objects, policy, query))
+}
+
+function assessed(
+  objects: ClusterObjects,
+  policy: NetworkPolicyObject,
+  query: NetworkPolicyQuery,
+): readonly AssessedNetworkRule[] {
   const rules: readonly PolicyRule[] = query.direction === 'ingress' ? policy.ingress : policy.egress
-  for (const [index, rule] of rules.entries()) {
-    if (rule.ports.length > 0 && !rule.ports.some((port) => portMatches(port, query))) continue
-    const field = `spec.${query.direction}[${index}]`
-    if (rule.peers.length === 0) return { kind: 'allowed', policy, field, peer: undefined, unknowns: [] }
-    const list = query.direction === 'ingress' ? 'from' : 'to'
-    for (const [at, peer] of rule.peers.entries()) {
-      if (!peerMatches(objects, policy, peer, query)) continue
-      return { kind: 'allowed', policy, field: `${field}.${list}[${at}]`, peer: peer.kind, unknowns: doubts(peer, query) }
-    }
+  const list = query.direction === 'ingress' ? 'from' : 'to'
+  return rules.map((rule, index) => ({
+    policy,
+    field: `spec.${query.direction}[${index}]`,
+    peers: rule.peers.map((peer, at) => ({ field: `${list}[${at}]`, peer, matches: peerMatches(objects, policy, peer, query) })),
+    ports: rule.ports.map((port, at) => ({ field: `ports[${at}]`, port, matches: portMatches(port, query) })),
+  }))
+}
+
+function allowedBy(objects: ClusterObjects, policy: NetworkPolicyObject, query: NetworkPolicyQuery): Allowed | undefined {
+  for (const { field, peers, ports } of assessed(objects, policy, query)) {
+    if (ports.length > 0 && !ports.some(({ matches }) => matches)) continue
+    if (peers.length === 0) return { kind: 'allowed', policy, field, peer: undefined, unknowns: [] }
+    const found = peers.find(({ matches }) => matches)
+    if (found === undefined) continue
+    const { peer } = found
+    return { kind: 'allowed', policy, field: `${field}.${found.field}`, peer: peer.kind, unknowns: doubts(peer, query) }
   }
   return undefined
 }
@@ -86,6 +116,7 @@ function allowedBy(objects: ClusterObjects, policy: NetworkPolicyObject, query: 
 function peerMatches(objects: ClusterObjects, policy: NetworkPolicyObject, peer: PolicyPeer, query: NetworkPolicyQuery): boolean {
   if (peer.kind === 'invalid') return false
   if (peer.kind === 'ipBlock') {
+    if (query.ipBlocks === false) return false
     return prefixContains(peer.cidr, query.peer) && !peer.except.some((except) => prefixContains(except, query.peer))
   }
   const { peerPod } = query
@@ -99,7 +130,7 @@ function peerMatches(objects: ClusterObjects, policy: NetworkPolicyObject, peer:
 
 /** The API leaves open whether an ipBlock means pods, and implementations differ. */
 function doubts(peer: PolicyPeer, query: NetworkPolicyQuery): readonly Unknown[] {
-  if (peer.kind !== 'ipBlock' || query.peerPod === undefined) return []
+  if (peer.kind !== 'ipBlock' || query.peerPod === undefined || query.ipBlocks === true) return []
   const { namespace, name } = query.peerPod.meta
   return [
     {

@@ -14,7 +14,7 @@ import type { DecidingPolicy, DropAttribution, Place } from './attributionModel.
 import type { Endpoint, Flow, Policy } from './flow.ts'
 import { type FlowPacket, flowLabels, flowNode, flowPod } from './flowPacket.ts'
 import { nearRules } from './nearRules.ts'
-import { peerText, portText } from './ruleText.ts'
+import { isStranger, peerText, portText } from './ruleText.ts'
 
 interface Dropped {
   readonly flow: Flow
@@ -99,18 +99,31 @@ function isolated(facts: ClusterFacts, dropped: Dropped, query: OriginQuery): Dr
   const names = policies.map(policyText).join(', ')
   const isolation = names === '' ? 'nothing in the facts' : names
   const changed = nowAllowed(objects, query)
-  const rules = changed === '' ? 'none of their rules allows' : 'none of their rules allowed'
+  const rules = `none of ${policies.length > 1 ? 'their' : 'its'} rules ${changed === '' ? 'allows' : 'allowed'}`
   return {
     ...rest,
     endpoint,
     kind: 'isolated',
-    text: `${isolation} isolates ${endpoint}, and ${rules} ${wayText(query)}${nearText(near)}${changed}`,
+    text: `${isolation} ${policies.length > 1 ? 'isolate' : 'isolates'} ${endpoint}, and ${rules} ${wayText(query)}${strangerText(query)}${nearText(near)}${changed}`,
     policies,
     nearRules: near,
     look: [...near.slice(0, 1).map(nearPlace), ...policyPlaces(policies), ...mapPlace(facts, dropped, query)],
-    remedy: `an ${query.direction} rule, in a policy that selects ${endpoint}, for ${peerText(query)}, ${portText(query)}`,
+    remedy: `an ${query.direction} rule, in a policy that selects ${endpoint}, for ${peerText(query)}, ${portText(query)}${strangerRemedy(query)}`,
     unknowns: policies.length > 0 ? [] : [unexplained(query, 'isolates')],
   }
+}
+
+/** What half-migrated clusters run into. */
+function strangerText(query: OriginQuery): string {
+  const { peerPod } = query
+  if (peerPod === undefined || !isStranger(query)) return ''
+  return `. That is pod ${objectKey(peerPod.meta)}, but this node's Cilium does not know it as one, so that no label matches it`
+}
+
+function strangerRemedy(query: OriginQuery): string {
+  const { peerPod } = query
+  if (peerPod === undefined || !isStranger(query)) return ''
+  return ` (a CIDR; labels match once node ${peerPod.nodeName ?? ''} runs Cilium too)`
 }
 
 function nearText([closest]: DropAttribution['nearRules']): string {

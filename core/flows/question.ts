@@ -24,8 +24,10 @@ export interface FlowQuestion {
 export function questionOfFlow(objects: ClusterObjects, flow: Flow): FlowQuestion | undefined {
   const seen = flowPacket(flow)
   if (seen === undefined) return undefined
-  const reply = flow.isReply ?? flow.reply
+  const reply = isReply(flow, seen)
   const packet = reply ? turned(seen) : seen
+  // Socket events of answers know no ports.
+  if (packet.destinationPort === 0) return undefined
   const [sender, receiver] = reply ? [flow.destination, flow.source] : [flow.source, flow.destination]
   const service = reply ? flow.sourceService : flow.destinationService
   return {
@@ -33,6 +35,15 @@ export function questionOfFlow(objects: ClusterObjects, flow: Flow): FlowQuestio
     to: targetOf(objects, receiver, service, packet),
     ctState: stateOf(flow, reply),
   }
+}
+
+const EPHEMERAL = 32_768
+
+/** Before connection tracking saw it, only the ports tell: clients have high ones. */
+function isReply({ isReply: known, l4 }: Flow, { sourcePort = 0, destinationPort = 0 }: FlowPacket): boolean {
+  const flags = l4?.tcp?.flags
+  if (flags?.syn) return flags.ack
+  return known ?? (destinationPort >= EPHEMERAL && sourcePort < EPHEMERAL)
 }
 
 function turned(packet: FlowPacket): FlowPacket {

@@ -18,16 +18,18 @@ const COMMON_LABELS = /^(io\.cilium\.k8s\.|io\.kubernetes\.pod\.namespace)/
 export function peerText(query: OriginQuery): string {
   const { peer, peerPod, peerLabels, peerIdentity } = query
   const address = formatAddress(peer)
-  const labels = [...(peerLabels ?? [])].filter(([key]) => !COMMON_LABELS.test(key)).map(([key, value]) => labelText(key, value))
-  const pod = peerPod === undefined ? undefined : `pod ${objectKey(peerPod.meta)}`
-  if (pod !== undefined && isWorld(peerIdentity))
-    return `${address}, which is ${pod}, but counts as outside the cluster here: this node's Cilium doesn't know the pod`
-  if (peerLabels !== undefined) {
-    const known = labels.length === 0 ? `identity ${peerIdentity}` : labels.sort().join(',')
-    const namespace = peerLabels.get('io.kubernetes.pod.namespace')
-    return `${pod ?? address} (${known}${pod === undefined && namespace !== undefined ? `, namespace ${namespace}` : ''})`
-  }
-  return isWorld(peerIdentity) ? `${address}, outside the cluster` : `${address}, identity ${peerIdentity}`
+  if (isStranger(query)) return `${address}, outside the cluster to this node`
+  if (peerLabels === undefined)
+    return isWorld(peerIdentity) ? `${address}, outside the cluster` : `${address}, identity ${peerIdentity}`
+  const labels = [...peerLabels].filter(([key]) => !COMMON_LABELS.test(key)).map(([key, value]) => labelText(key, value))
+  const known = labels.length === 0 ? `identity ${peerIdentity}` : labels.sort().join(',')
+  const namespace = peerLabels.get('io.kubernetes.pod.namespace') ?? ''
+  return peerPod === undefined ? `${address} (${known}, namespace ${namespace})` : `pod ${objectKey(peerPod.meta)} (${known})`
+}
+
+/** A pod that this node's Cilium doesn't know to be one, as those of nodes without Cilium: no label matches it. */
+export function isStranger({ peerPod, peerIdentity }: OriginQuery): boolean {
+  return peerPod !== undefined && isWorld(peerIdentity)
 }
 
 /** "5432/TCP", "ICMP type 8" */

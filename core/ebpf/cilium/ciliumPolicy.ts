@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { LabelSelector, ObjectMeta } from '../../facts/objects.ts'
+import type { LabelSelector, ObjectMeta, PodObject } from '../../facts/objects.ts'
 import { selects } from '../../facts/objects.ts'
 import type { ClusterObjects } from '../../facts/objectsIndex.ts'
 import { parseSelector } from '../../facts/objectsParse.ts'
@@ -24,10 +24,34 @@ export interface RuleQuery {
   readonly peerLabels: ReadonlyMap<string, string> | undefined
   readonly protocol: number
   readonly port: number | undefined
+  /** Type of an ICMP message. Undefined: an echo request. */
+  readonly icmpType?: number | undefined
+  /** Pod whose container ports named ports mean: the receiver. Undefined: no pod, or nobody knows which. */
+  readonly receiver?: PodObject | undefined
 }
 
 /** "maybe": the rule has something that objects alone don't tell (names, groups, other services). */
 export type Match = 'yes' | 'no' | 'maybe'
+
+/** One rule of a policy that selects the endpoint, held against a packet. */
+export interface AssessedRule {
+  readonly meta: ObjectMeta
+  /** "spec.ingress[0]" */
+  readonly field: string
+  /** Empty: every peer. */
+  readonly peers: readonly Term[]
+  /** Empty: every port. */
+  readonly ports: readonly Term[]
+}
+
+export interface Term {
+  /** Below the rule: "fromEndpoints[0]". */
+  readonly field: string
+  /** "fromEndpoints", "fromEntities", "toPorts", … */
+  readonly kind: string
+  readonly value: Shape
+  readonly match: Match
+}
 
 export interface RuleMatch {
   readonly meta: ObjectMeta
@@ -40,6 +64,8 @@ export interface CiliumRules {
   readonly isolating: readonly ObjectMeta[]
   readonly allowing: readonly RuleMatch[]
   readonly denying: readonly RuleMatch[]
+  /** Every rule that could allow something in this direction. */
+  readonly assessed: readonly AssessedRule[]
 }
 
 const NAMESPACE = 'io.kubernetes.pod.namespace'
@@ -49,6 +75,7 @@ export function ciliumRules(objects: ClusterObjects, query: RuleQuery): CiliumRu
   const isolating: ObjectMeta[] = []
   const allowing: RuleMatch[] = []
   const denying: RuleMatch[] = []
+  const assessed: AssessedRule[] = []
   for (const { meta, object } of KINDS.flatMap((kind) => objects.others.get(kind) ?? [])) {
     for (const { spec, path } of specsOf(object)) {
       if (!selectsSubject(spec, meta, query.subject)) continue
@@ -56,11 +83,13 @@ export function ciliumRules(objects: ClusterObjects, query: RuleQuery): CiliumRu
       const allowed = spec.field(query.direction)
       const byDefault = spec.at('enableDefaultDeny', query.direction).flag() ?? true
       if (byDefault && (allowed.present || denied.present)) isolating.push(meta)
-      allowing.push(...matching(allowed, `${path}.${query.direction}`, meta, query))
-      denying.push(...matching(denied, `${path}.${query.direction}Deny`, meta, query))
+      const rules = assess(allowed, `${path}.${query.direction}`, meta, query)
+      assessed.push(...rules)
+      allowing.push(...rules.flatMap(matching))
+      denying.push(...assess(denied, `${path}.${query.direction}Deny`, meta, query).flatMap(matching))
     }
   }
-  return { isolating, allowing, denying }
+  return { isolating, allowing, denying, assessed }
 }
 
 function specsOf(object: Shape): readonly { readonly spec: Shape; readonly path: string }[] {
@@ -94,11 +123,23 @@ function withoutSources(selector: LabelSelector): LabelSelector {
   }
 }
 
-function matching(rules: Shape, path: string, meta: ObjectMeta, query: RuleQuery): readonly RuleMatch[] {
-  return rules.items().flatMap((rule, index) => {
-    const match = both(matchesPeer(rule, meta, query), matchesPort(rule, query))
-    return match === 'no' ? [] : [{ meta, field: `${path}[${index}]`, match }]
-  })
+function assess(rules: Shape, path: string, meta: ObjectMeta, query: RuleQuery): readonly AssessedRule[] {
+  return rules.items().map((rule, index) => ({
+    meta,
+    field: `${path}[${index}]`,
+    peers: peerTerms(rule, meta, query),
+    ports: portTerms(rule, query),
+  }))
+}
+
+function matching({ meta, field, peers, ports }: AssessedRule): readonly RuleMatch[] {
+  const match = both(matchOf(peers), matchOf(ports))
+  return match === 'no' ? [] : [{ meta, field, match }]
+}
+
+/** Of alternatives, of which none at all means no condition. */
+export function matchOf(terms: readonly Term[]): Match {
+  return terms.length === 0 ? 'yes' : any(terms.map(({ match }) => match))
 }
 
 function both(a: Match, b: Match): Match {
@@ -110,7 +151,7 @@ function any(matches: readonly Match[]): Match {
   return matches.includes('yes') ? 'yes' : matches.includes('maybe') ? 'maybe' : 'no'
 }
 
-function matchesPeer(rule: Shape, meta: ObjectMeta, query: RuleQuery): Match {
+function peerTerms(rule: Shape, meta: ObjectMeta, query: RuleQuery): readonly Term[] {
   const side = query.direction === 'ingress' ? 'from' : 'to'
   const known: Readonly<Record<string, (value: Shape) => Match>> = {
     [`${side}Endpoints`]: (value) => yes(query.peerLabels !== undefined && selectsLabels(value, meta, query.peerLabels)),
@@ -118,14 +159,15 @@ function matchesPeer(rule: Shape, meta: ObjectMeta, query: RuleQuery): Match {
     [`${side}CIDR`]: (value) => matchesCidr(value, undefined, query),
     [`${side}CIDRSet`]: (value) => matchesCidr(value.field('cidr'), value, query),
   }
-  const peers = Object.keys(rule.record() ?? {}).filter((name) => name.startsWith(side) && name !== 'toPorts')
-  if (peers.length === 0) return 'yes'
-  return any(
-    peers.flatMap((name) => {
-      const test = known[name]
-      return test === undefined ? ['maybe' as const] : rule.field(name).items().map(test)
-    }),
-  )
+  const kinds = Object.keys(rule.record() ?? {}).filter((name) => name.startsWith(side) && name !== 'toPorts')
+  return kinds.flatMap((kind) => {
+    const test = known[kind]
+    const list = rule.field(kind)
+    if (test === undefined) return [{ kind, field: kind, value: list, match: 'maybe' as const }]
+    const terms = list.items().map((value, at) => ({ kind, field: `${kind}[${at}]`, value, match: test(value) }))
+    // An empty list of peers means nobody.
+    return terms.length === 0 ? [{ kind, field: kind, value: list, match: 'no' as const }] : terms
+  })
 }
 
 function matchesEntity(entity: string, identity: number): Match {
@@ -164,27 +206,53 @@ function matchesCidr(cidr: Shape, set: Shape | undefined, { peer, peerIdentity }
 
 const PROTOCOLS: Readonly<Record<string, number>> = { TCP: 6, UDP: 17, SCTP: 132 }
 
-function matchesPort(rule: Shape, { protocol, port }: RuleQuery): Match {
+function portTerms(rule: Shape, query: RuleQuery): readonly Term[] {
   const listed = rule.field('toPorts').items()
-  if (rule.field('icmps').present) return protocol === 1 || protocol === 58 ? 'maybe' : 'no'
-  if (listed.length === 0) return 'yes'
-  return any(
-    listed.flatMap((entry) => {
-      const ports = entry.field('ports').items()
-      return ports.length === 0 ? ['yes' as const] : ports.map((each) => matchesOnePort(each, protocol, port))
-    }),
+  const ports = listed.flatMap((entry, at) => {
+    const kind = 'toPorts'
+    const field = `${kind}[${at}]`
+    const each = entry.field('ports').items()
+    if (each.length === 0) return [{ kind, field, value: entry, match: 'yes' as const }]
+    return each.map((value, i) => ({ kind, field: `${field}.ports[${i}]`, value, match: matchesOnePort(value, query) }))
+  })
+  const icmps = rule.field('icmps').items()
+  const types = icmps.flatMap((entry, at) =>
+    entry
+      .field('fields')
+      .items()
+      .map((value, i) => ({ kind: 'icmps', field: `icmps[${at}].fields[${i}]`, value, match: matchesIcmp(value, query) })),
   )
+  return [...ports, ...types]
 }
 
-function matchesOnePort(shape: Shape, protocol: number, port: number | undefined): Match {
+/** IP protocol, and the type of an echo request, by family. */
+const ICMP = { IPv4: { protocol: 1, echo: 8 }, IPv6: { protocol: 58, echo: 128 } } as const
+
+function matchesIcmp(field: Shape, { protocol, icmpType }: RuleQuery): Match {
+  const family = ICMP[field.field('family').value === 'IPv6' ? 'IPv6' : 'IPv4']
+  if (protocol !== family.protocol) return 'no'
+  const { value } = field.field('type')
+  const asked = icmpType ?? family.echo
+  if (value === 'EchoRequest') return yes(asked === family.echo)
+  return /^\d+$/.test(String(value)) ? yes(asked === Number(value)) : 'maybe'
+}
+
+function matchesOnePort(shape: Shape, { protocol, port, receiver }: RuleQuery): Match {
   const name = shape.field('protocol').text() ?? 'ANY'
   if (name !== 'ANY' && PROTOCOLS[name.toUpperCase()] !== protocol) return 'no'
+  if (name === 'ANY' && !Object.values(PROTOCOLS).includes(protocol)) return 'no'
   const text = shape.field('port').text() ?? ''
-  if (!/^\d+$/.test(text)) return 'maybe'
+  if (!/^\d+$/.test(text)) return matchesNamedPort(text, protocol, port, receiver)
   const lowest = Number(text)
   if (lowest === 0) return 'yes'
   const highest = Math.max(lowest, shape.field('endPort').integer(0, 65_535) ?? 0)
   return yes(port !== undefined && port >= lowest && port <= highest)
+}
+
+function matchesNamedPort(name: string, protocol: number, port: number | undefined, receiver: PodObject | undefined): Match {
+  if (receiver === undefined) return 'maybe'
+  const named = receiver.ports.filter((each) => each.name === name && PROTOCOLS[each.protocol] === protocol)
+  return yes(named.some(({ containerPort }) => containerPort === port))
 }
 
 function yes(holds: boolean): Match {

@@ -54,7 +54,7 @@ export class PolicyJudge {
   #case(query: PolicyQuery, endpoint: Entry, identity: number): Case {
     const { objects } = this.#cluster.facts
     const [own, peer] = query.direction === 'egress' ? [query.source, query.destination] : [query.destination, query.source]
-    const subjectPod = objects.podAt(own)
+    const [subjectPod, peerPod] = [objects.podAt(own), objects.podAt(peer)]
     const { direction, protocol, port } = query
     return {
       query,
@@ -68,7 +68,8 @@ export class PolicyJudge {
         peer,
         peerIdentity: identity,
         peerLabels: this.#cluster.labels.of(identity),
-        peerPod: objects.podAt(peer),
+        peerPod,
+        receiver: direction === 'ingress' ? subjectPod : peerPod,
         subject: this.#cluster.labels.of(endpoint.value('identity')) ?? new Map(),
         subjectPod,
       },

@@ -2,7 +2,7 @@
 
 import { type ObjectMeta, objectKey, type PodObject } from '../../facts/objects.ts'
 import type { ClusterObjects } from '../../facts/objectsIndex.ts'
-import { allowingRules, isolatingPolicies } from '../networkPolicy.ts'
+import { allowingRules, isolatingPolicies, type NetworkPolicyQuery } from '../networkPolicy.ts'
 import { ciliumRules, type RuleMatch, type RuleQuery } from './ciliumPolicy.ts'
 import { isWorld } from './identity.ts'
 
@@ -33,21 +33,32 @@ export function denyingOrigin(objects: ClusterObjects, query: OriginQuery): Orig
 
 /** Policies that allow other things to this endpoint, and thereby not this. */
 export function isolatingOrigin(objects: ClusterObjects, query: OriginQuery): Origin {
+  return { certain: isolatingMetas(objects, query).map(nameOf), possible: [] }
+}
+
+/** The same as objects, each once. */
+export function isolatingMetas(objects: ClusterObjects, query: OriginQuery): readonly ObjectMeta[] {
   const { subjectPod: subject, direction } = query
   const plain = subject === undefined ? [] : isolatingPolicies(objects, { subject, direction })
   const metas = [...plain.map((policy) => policy.meta), ...ciliumRules(objects, query).isolating]
-  return { certain: [...new Set(metas.map(nameOf))], possible: [] }
+  return [...new Map(metas.map((meta) => [nameOf(meta), meta])).values()]
+}
+
+/** How Cilium asks NetworkPolicies. Undefined: the endpoint is no pod that the objects know. */
+export function networkPolicyQuery(query: OriginQuery): NetworkPolicyQuery | undefined {
+  const { subjectPod: subject, peerPod, direction, peer, peerLabels, protocol, port } = query
+  if (subject === undefined) return undefined
+  // To Cilium a pod is one only by its identity.
+  const known = peerLabels === undefined ? undefined : peerPod
+  const receiver = direction === 'ingress' ? subject : known
+  // An ipBlock means addresses outside the cluster.
+  return { direction, subject, peer, peerPod: known, receiver, protocol, port, ipBlocks: isWorld(query.peerIdentity) }
 }
 
 function networkPolicyRules(objects: ClusterObjects, query: OriginQuery): readonly string[] {
-  const { subjectPod: subject, peerPod, direction, peer, peerIdentity, peerLabels, protocol, port } = query
-  if (subject === undefined) return []
-  // To Cilium a pod is one only by its identity, and an ipBlock means addresses outside the cluster.
-  const known = peerLabels === undefined ? undefined : peerPod
-  const receiver = direction === 'ingress' ? subject : known
-  return allowingRules(objects, { direction, subject, peer, peerPod: known, receiver, protocol, port })
-    .filter((rule) => rule.peer !== 'ipBlock' || isWorld(peerIdentity))
-    .map((rule) => `${nameOf(rule.policy.meta)}, ${rule.field}`)
+  const asked = networkPolicyQuery(query)
+  if (asked === undefined) return []
+  return allowingRules(objects, asked).map((rule) => `${nameOf(rule.policy.meta)}, ${rule.field}`)
 }
 
 function split(rules: readonly RuleMatch[]): Origin {
