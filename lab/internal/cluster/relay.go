@@ -3,63 +3,108 @@
 package cluster
 
 import (
+	"os"
 	"path/filepath"
 
+	"plumbline.dev/image/archive"
 	"plumbline.dev/lab/internal/host"
 )
 
-// Relay is where Hubble's relay answers for all nodes with Cilium, without TLS, also from the machine itself.
-const Relay = "10.200.0.3:4245"
-
+// Hubble's relay is a pod of the first node, in its network (workloads/cilium/70-hubble-relay.yaml).
 const (
-	relaySpace = Prefix + "-relay"
-	relayIP    = "10.202.0.1" // on the nodes' management network
-	management = "mgmt0"      // the nodes' interface to it
+	relayImage = "plumbline.lab/hubble-relay:1"
+	relayPort  = "4245"
+	hubblePort = "4244"
 )
 
-var relay = endpoint{relaySpace, "10.200.0.3", "fd00:10:200::3"}
+// The management network is a namespace with a cable to each node with Cilium. Cilium does not watch these. Through the
+// nodes' eth0 each flow that the relay fetches would be packets, which are flows: who follows all flows would see little
+// but that, thousands in a second, and what Hubble remembers would be gone at once.
+const (
+	managementSpace = Prefix + "-mgmt"
+	managementNet   = "10.202.0.0/24"
+	managementIP    = "10.202.0.1"  // of the namespace
+	managementRelay = "10.202.0.11" // of the relay's node
+	managementLink  = "mgmt0"       // the nodes' interface
+)
 
-// buildRelayNetwork gives the relay a namespace, and a cable to each node that Cilium does not watch. Through the
-// nodes' eth0, each flow that it fetches would be packets, which are flows: who follows all flows would see little but
-// that, thousands in a second.
-func buildRelayNetwork(nodes []node) error {
-	if _, err := host.Run("ip", "netns", "add", relaySpace); err != nil {
+func buildManagementNetwork(nodes []node) error {
+	if _, err := host.Run("ip", "netns", "add", managementSpace); err != nil {
 		return err
 	}
-	if err := connect(relay, "relay"); err != nil {
+	if err := ip(managementSpace, "link set lo up", "addr add "+managementIP+"/32 dev lo"); err != nil {
 		return err
 	}
-	if err := ip(relaySpace, "addr add "+relayIP+"/32 dev lo"); err != nil {
+	if err := sysctl(managementSpace, "net.ipv4.ip_forward=1"); err != nil {
 		return err
 	}
 	for _, n := range nodes {
-		err := ip(relaySpace,
-			"link add "+n.name+" type veth peer name "+management+" netns "+n.space(),
+		err := ip(managementSpace,
+			"link add "+n.name+" type veth peer name "+managementLink+" netns "+n.space(),
 			"link set "+n.name+" up",
-			"route add "+n.ip4+"/32 dev "+n.name+" src "+relayIP)
+			"route add "+n.ip4+"/32 dev "+n.name+" src "+managementIP)
 		if err != nil {
 			return err
 		}
-		if err := ip(n.space(), "link set "+management+" up", "route add "+relayIP+"/32 dev "+management+" src "+n.ip4); err != nil {
+		err = ip(n.space(),
+			"link set "+managementLink+" up",
+			"route add "+managementIP+"/32 dev "+managementLink+" src "+n.ip4,
+			"route add "+managementNet+" via "+managementIP+" dev "+managementLink+" onlink src "+n.ip4)
+		if err != nil {
+			return err
+		}
+	}
+	return routeRelay(nodes)
+}
+
+// routeRelay sends what the relay asks other nodes' Hubbles over the management network; everything else between the
+// nodes keeps to eth0. The answers come back that way because of their address.
+func routeRelay(nodes []node) error {
+	relay := nodes[0]
+	if err := ip(managementSpace, "route add "+managementRelay+"/32 dev "+relay.name); err != nil {
+		return err
+	}
+	if err := ip(relay.space(), "addr add "+managementRelay+"/32 dev "+managementLink); err != nil {
+		return err
+	}
+	for _, n := range nodes[1:] {
+		err := ip(relay.space(),
+			"rule add priority 1400 to "+n.ip4+" ipproto tcp dport "+hubblePort+" lookup "+hubblePort,
+			"route add "+n.ip4+"/32 via "+managementIP+" dev "+managementLink+" onlink src "+managementRelay+" table "+hubblePort)
+		if err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// startRelay starts the relay. It waits for the nodes, and finds the others through the first, which has Cilium in
-// every mode.
-func (l *lab) startRelay(nodes []node) error {
-	return l.start("hubble-relay", cpSpace, nil, []string{
-		"nsenter", "--net=" + host.NamespacePath(relaySpace), filepath.Join(l.Cilium, "hubble-relay"), "serve",
-		"--disable-client-tls",
-		"--disable-server-tls",
-		"--listen-address=" + Relay,
-		"--peer-service=" + nodes[0].ip4 + ":4244",
-		"--retry-timeout=2s",
-		// Flows of several nodes are sorted by time. By default they come when there are a hundred, or a second after the
-		// last: too late for who watches them.
-		"--sort-buffer-drain-timeout=100ms",
-		"--sort-buffer-len-max=20",
+// loadRelayImage gives the relay's node the relay.
+func (l *lab) loadRelayImage(n node) error {
+	path := filepath.Join(DiskDir, "hubble-relay.tar")
+	file, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	err = archive.Write(file, archive.Image{
+		Tags:       []string{relayImage},
+		Files:      []archive.File{{Path: "/hubble-relay", From: filepath.Join(l.Cilium, "hubble-relay")}},
+		Entrypoint: []string{"/hubble-relay"}, Env: []string{"PATH=/"},
 	})
+	if err != nil {
+		return err
+	}
+	if err := file.Close(); err != nil {
+		return err
+	}
+	if err := n.loadImage(path); err != nil {
+		return err
+	}
+	return os.Remove(path)
+}
+
+// relayCommand runs a program where it reaches the relay without Cilium noticing.
+func relayCommand(n node, program string, arguments ...string) []string {
+	command := []string{"nsenter", "--net=" + host.NamespacePath(managementSpace), program, "--server=" + n.ip4 + ":" + relayPort}
+	return append(command, arguments...)
 }

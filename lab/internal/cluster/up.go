@@ -58,7 +58,7 @@ func (l *lab) build(nodes []node) error {
 	if err := buildNetwork(nodes); err != nil || l.Cilium == "" {
 		return err
 	}
-	return buildRelayNetwork(nodes)
+	return buildManagementNetwork(nodes)
 }
 
 // writeAppImage packs the workload binary under the two names it is used by.
@@ -97,7 +97,7 @@ func (l *lab) boot(nodes []node) (*api, error) {
 	}
 	l.progress("API server answers")
 	if l.Cilium != "" {
-		err = errors.Join(l.startOperator(), l.startRelay(nodes))
+		err = l.startOperator()
 	}
 	return client, err
 }
@@ -139,7 +139,7 @@ func (l *lab) register(client *api, n node) error {
 // populate adds nodes and workloads, then house rules and load balancer addresses, and waits until all of it works.
 func (l *lab) populate(client *api, nodes []node, manifests Manifests) error {
 	applied := make(chan error, 1)
-	go func() { applied <- l.applyAll(client, manifests) }()
+	go func() { applied <- l.applyAll(client, nodes, manifests) }()
 	err := each(nodes, func(n node) error { return l.join(client, n) })
 	if err == nil {
 		l.progress("nodes ready")

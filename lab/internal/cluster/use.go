@@ -112,5 +112,5 @@ func Hubble(arguments ...string) ([]string, error) {
 	if !HasCilium() {
 		return nil, errors.New("no node runs Cilium (lab up --proxy=cilium)")
 	}
-	return append([]string{filepath.Join(current.Binaries.Cilium, "hubble"), "--server=" + Relay}, arguments...), nil
+	return relayCommand(current.Options.nodes()[0], filepath.Join(current.Binaries.Cilium, "hubble"), arguments...), nil
 }

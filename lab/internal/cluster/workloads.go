@@ -5,6 +5,7 @@ package cluster
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os/exec"
 	"strings"
@@ -30,11 +31,11 @@ func (m Manifests) digest() string {
 }
 
 // applyAll creates the workloads.
-func (l *lab) applyAll(client *api, manifests Manifests) error {
+func (l *lab) applyAll(client *api, nodes []node, manifests Manifests) error {
 	if err := l.apply(client, manifests.All); err != nil || l.Cilium == "" {
 		return err
 	}
-	if err := l.waitForPolicyKinds(client); err != nil {
+	if err := errors.Join(l.loadRelayImage(nodes[0]), l.waitForPolicyKinds(client)); err != nil {
 		return err
 	}
 	return l.kubectlApply(manifests.Cilium)
