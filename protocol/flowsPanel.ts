@@ -27,6 +27,8 @@ export interface FlowsPanelContract {
     readonly state: FlowsState
     /** Somebody else set the filter. */
     readonly filterSet: { readonly text: string }
+    /** There is nothing to show, and why. */
+    readonly broken: PanelError
   }
   readonly webviewEvents: {
     readonly ready: { readonly version: number }

@@ -15,14 +15,13 @@ import {
   type Sort,
 } from './virtualTableData.ts'
 import { columnMenu, headerRow, neighbourColumn, tracks, widened } from './virtualTableHeader.ts'
+import { HEADER, isMenuKey, openAt, rowAfterKey } from './virtualTableKeys.ts'
 import { RowCache } from './virtualTableRows.ts'
 import { ScrollModel } from './virtualTableScroll.ts'
 
 const ROW_HEIGHT = 22
 const HEAD_HEIGHT = 26
 const SETTLED_AFTER_MS = 150
-/** The header, as a place the keyboard can be at. */
-const HEADER = -1
 
 export interface MenuRequest {
   /** Absolute index of the row, and of the column in it; −1 when it is for the row as a whole. */
@@ -354,7 +353,7 @@ export class VirtualTable extends LightElement {
         return true
       default:
         if (!isMenuKey(event)) return false
-        return this.#menuAt(document.getElementById(`${this.#id}-head-${this.headColumn}`), (x, y) => this.#chooseColumns(x, y))
+        return openAt(document.getElementById(`${this.#id}-head-${this.headColumn}`), (x, y) => this.#chooseColumns(x, y))
     }
   }
 
@@ -364,7 +363,7 @@ export class VirtualTable extends LightElement {
       this.reveal(selected)
       this.#draw()
       const id = this.#body?.idOf(selected, this.#column)
-      return this.#menuAt(id === undefined ? null : document.getElementById(id), (x, y) =>
+      return openAt(id === undefined ? null : document.getElementById(id), (x, y) =>
         this.onMenu({ index: selected, column: this.#column, x, y }),
       )
     }
@@ -377,7 +376,7 @@ export class VirtualTable extends LightElement {
       this.#schedule()
       return true
     }
-    const to = event.altKey || event.metaKey ? undefined : this.#target(event.key)
+    const to = event.altKey || event.metaKey ? undefined : rowAfterKey(event.key, selected, this.#model)
     if (to === undefined) return false
     if (to === HEADER) {
       this.headColumn = Math.max(0, neighbourColumn(this.#laidOut, -1, 1), this.#column)
@@ -388,37 +387,6 @@ export class VirtualTable extends LightElement {
     this.#select(to)
     return true
   }
-
-  /** Where a key leads to; `HEADER`, a row, or nowhere. */
-  #target(key: string): number | undefined {
-    if (this.count === 0) return undefined
-    const { first } = this
-    const last = this.#model.end - 1
-    const page = Math.max(1, Math.floor(this.#model.page) - 1)
-    const at = this.selected ?? Math.ceil(this.#model.top) - 1
-    const moves: Readonly<Record<string, number>> = {
-      ArrowDown: at + 1,
-      ArrowUp: at - 1,
-      PageDown: at + page,
-      PageUp: at - page,
-      Home: first,
-      End: last,
-    }
-    const to = moves[key]
-    if (to === undefined) return undefined
-    return key === 'ArrowUp' && to < first ? HEADER : Math.min(Math.max(to, first), last)
-  }
-
-  #menuAt(element: Element | null, open: (x: number, y: number) => void): boolean {
-    if (element === null) return false
-    const { left, bottom } = element.getBoundingClientRect()
-    open(Math.max(left, 0) + 16, bottom)
-    return true
-  }
-}
-
-function isMenuKey({ key, shiftKey }: KeyboardEvent): boolean {
-  return key === 'ContextMenu' || (key === 'F10' && shiftKey)
 }
 
 /** What is cut off can be read when the pointer rests on it. */

@@ -7,14 +7,14 @@ import type { Cell, Column, Row } from '../components/virtualTableData.ts'
 type CellName = (typeof FLOW_CELLS)[number]
 
 const COLUMNS: Readonly<Record<CellName, Omit<Column, 'id'>>> = {
-  time: { title: 'Time', width: 112, mono: true, description: 'When the node saw it, UTC' },
-  verdict: { title: 'Verdict', width: 116 },
-  from: { title: 'From', width: 210 },
-  to: { title: 'To', width: 210 },
-  port: { title: 'Port', width: 96, mono: true },
-  summary: { title: 'Summary', width: 220 },
-  reason: { title: 'Policy or Reason', width: 230, description: 'Why it was dropped, or the policy that allowed it' },
-  node: { title: 'Node', width: 110 },
+  time: { title: 'Time', width: 106, mono: true, description: 'When the node saw it, UTC' },
+  verdict: { title: 'Verdict', width: 104 },
+  from: { title: 'From', width: 180 },
+  to: { title: 'To', width: 190 },
+  port: { title: 'Port', width: 86, mono: true },
+  summary: { title: 'Summary', width: 150 },
+  reason: { title: 'Policy or Reason', width: 200, description: 'Why it was dropped, or the policy that allowed it' },
+  node: { title: 'Node', width: 70 },
   direction: { title: 'Direction', width: 84, hidden: true },
   type: { title: 'Seen At', width: 120, hidden: true, description: 'Where in the datapath it was seen' },
 }

@@ -102,6 +102,9 @@ export class FlowsPanel extends LightElement {
   override connectedCallback(): void {
     super.connectedCallback()
     this.#bridge.on('state', (state) => this.#show(state))
+    this.#bridge.on('broken', ({ message, actions: remedies = [] }) => {
+      this.notice = { kind: 'error', text: message, actions: remedies }
+    })
     this.#bridge.on('filterSet', ({ text }) => this.#setFilter(text))
     this.#bridge.ready()
   }

@@ -6,7 +6,7 @@ import type { RateSeries } from '../../protocol/flowsPanel.ts'
 import { LightElement } from '../components/lightElement.ts'
 import { exact } from './figures.ts'
 
-const HEIGHT = 64
+const HEIGHT = 76
 
 /** Flows over time, forwarded and dropped. Dragging over it chooses a time. */
 export class RateChart extends LightElement {
@@ -75,7 +75,7 @@ export class RateChart extends LightElement {
       cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false } },
       scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] } },
       axes: [
-        { stroke: quiet, grid: { show: false }, ticks: grid, font, size: 18, gap: 2 },
+        { stroke: quiet, grid: { show: false }, ticks: grid, font, size: 24, gap: 3 },
         { stroke: quiet, grid, ticks: { show: false }, font, size: 44, gap: 4, space: 22 },
       ],
       series: [
