@@ -6,7 +6,7 @@ import type { FactFiles } from './files.ts'
 import { loadCluster } from './cluster.ts'
 import { objectFiles, resourceName } from './manifests.ts'
 import { memoryFiles } from './memory.ts'
-import { importSysdump, isSysdump, isSysdumpObjectFile } from './sysdump.ts'
+import { importSysdump, isSysdump, isSysdumpFile } from './sysdump.ts'
 
 const encode = (text: string) => new TextEncoder().encode(text)
 
@@ -97,7 +97,7 @@ for (const [what, text, message, file] of refusals) {
   test(`refused: ${what}`, () => assert.throws(() => read(text, file), { name: 'FactsError', message }))
 }
 
-test('a Cilium sysdump is known by its files, and its objects are imported', () => {
+test('a Cilium sysdump is known by its files, and its objects and flows are imported', () => {
   const at = (path: string) => `cilium-sysdump-20260102-030405/${path}`
   const contents = new Map([
     [at('k8s-nodes-20260102-030405.yaml'), encode('apiVersion: v1\nkind: NodeList\nitems:\n- metadata: {name: n1}\n')],
@@ -106,12 +106,18 @@ test('a Cilium sysdump is known by its files, and its objects are imported', () 
       encode('apiVersion: cilium.io/v2\nkind: CiliumNetworkPolicyList\nitems:\n- metadata: {name: p, namespace: x}\n'),
     ],
     [at('k8s-events-20260102-030405.yaml'), encode('not: [read')],
+    [at('hubble-flows-cilium-abcde-20260102-030405.json'), encode('{"flow":{}}')],
     [at('cilium-bugtool-cilium-x-20260102-030405.tar.gz'), new Uint8Array([31, 139])],
   ])
   const files = memoryFiles('dump', contents)
   assert.ok(isSysdump(files.list()))
-  assert.ok(!isSysdumpObjectFile(at('k8s-events-20260102-030405.yaml')))
-  assert.deepEqual(importSysdump(files).list(), ['objects/ciliumnetworkpolicies.json', 'objects/nodes.json'])
+  assert.ok(!isSysdumpFile(at('k8s-events-20260102-030405.yaml')))
+  assert.deepEqual(importSysdump(files).list(), [
+    'flows/cilium-abcde.jsonl',
+    'objects/ciliumnetworkpolicies.json',
+    'objects/nodes.json',
+  ])
+  assert.equal(new TextDecoder().decode(importSysdump(files).read('flows/cilium-abcde.jsonl')), '{"flow":{}}')
   assert.ok(!isSysdump(['bundle.json', 'objects/nodes.json']))
   const logs = memoryFiles('dump', new Map([['cilium-bugtool-x.tar.gz', new Uint8Array()]]))
   assert.throws(() => importSysdump(logs), /sysdump without Kubernetes objects/)

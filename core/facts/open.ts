@@ -3,7 +3,7 @@
 import { type BundleFile, bundleRoot, openBundle } from './bundle.ts'
 import { FactsError } from './error.ts'
 import type { FactFiles } from './files.ts'
-import { importSysdump, isSysdump, isSysdumpObjectFile } from './sysdump.ts'
+import { importSysdump, isSysdump, isSysdumpFile } from './sysdump.ts'
 import { unpackZip } from './zip.ts'
 import { looksLikeZip, readZipDirectory } from './zipDirectory.ts'
 
@@ -24,5 +24,5 @@ export function openArchive(bytes: Uint8Array, name: string): OpenedBundle {
   if (!looksLikeZip(bytes)) throw new FactsError('is neither a folder nor a zip', { file: name })
   const sysdump = isSysdump(readZipDirectory(bytes, name).map((entry) => entry.path))
   // A sysdump's logs may be many times what its objects are.
-  return openFolder(unpackZip(bytes, name, sysdump ? isSysdumpObjectFile : undefined))
+  return openFolder(unpackZip(bytes, name, sysdump ? isSysdumpFile : undefined))
 }

@@ -5,7 +5,7 @@ import { bundleRoot, openBundle } from '../../core/facts/bundle.ts'
 import { FactsError } from '../../core/facts/error.ts'
 import type { FactFiles } from '../../core/facts/files.ts'
 import { memoryFiles } from '../../core/facts/memory.ts'
-import { importSysdump, isSysdump, isSysdumpObjectFile } from '../../core/facts/sysdump.ts'
+import { importSysdump, isSysdump, isSysdumpFile } from '../../core/facts/sysdump.ts'
 import { unpackZip, ZIP_LIMITS } from '../../core/facts/zip.ts'
 import { looksLikeZip, readZipDirectory } from '../../core/facts/zipDirectory.ts'
 
@@ -33,7 +33,7 @@ async function readArchive(uri: vscode.Uri, name: string): Promise<FactFiles> {
   const bytes = await guarded(name, () => vscode.workspace.fs.readFile(uri))
   if (!looksLikeZip(bytes)) throw new FactsError('is neither a folder nor a zip', { file: name })
   const sysdump = isSysdump(readZipDirectory(bytes, name).map((entry) => entry.path))
-  return unpackZip(bytes, name, sysdump ? isSysdumpObjectFile : undefined)
+  return unpackZip(bytes, name, sysdump ? isSysdumpFile : undefined)
 }
 
 /** Reads a folder as a whole, within the limits that hold for a zip. Symbolic links are not followed. */
