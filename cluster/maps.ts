@@ -9,10 +9,8 @@ import { ByteFilter_Part, type ByteFilterSchema, type MapDifference, type MapInf
 import type { AgentClient } from './agentClient.ts'
 import { PlumblineError, quoted } from './errors.ts'
 
-export interface MapQuery {
-  readonly id: number
-  readonly filters?: readonly ByteFilter[]
-}
+/** A map by its id, or by where it is pinned. */
+export type MapQuery = ({ readonly id: number } | { readonly path: string }) & { readonly filters?: readonly ByteFilter[] }
 
 export interface MapDumpOptions {
   /** Entries to fetch; absent: all. */
@@ -74,7 +72,7 @@ export async function streamMap(
     signal,
   )
   if (isKnown && end !== undefined) return end
-  throw new PlumblineError('tunnel', `The dump of map ${query.id} on ${quoted(agent.name)} ended early`)
+  throw new PlumblineError('tunnel', `The dump of map ${nameOf(query)} on ${quoted(agent.name)} ended early`)
 }
 
 /** The whole map at once. */
@@ -91,7 +89,8 @@ export async function dumpMap(agent: AgentClient, query: MapQuery, options: MapD
     },
   }
   const end = await streamMap(agent, query, reader, options)
-  if (info === undefined) throw new PlumblineError('tunnel', `The dump of map ${query.id} on ${quoted(agent.name)} ended early`)
+  if (info === undefined)
+    throw new PlumblineError('tunnel', `The dump of map ${nameOf(query)} on ${quoted(agent.name)} ended early`)
   return { info, entries: Buffer.concat(parts), ...end }
 }
 
@@ -120,14 +119,19 @@ export async function watchMap(
     signal,
   )
   if (reason === undefined)
-    throw new PlumblineError('tunnel', `The watch of map ${query.id} on ${quoted(agent.name)} ended early`)
+    throw new PlumblineError('tunnel', `The watch of map ${nameOf(query)} on ${quoted(agent.name)} ended early`)
   return reason
 }
 
-function reference({ id, filters = [] }: MapQuery) {
+function nameOf(query: MapQuery): string {
+  return 'id' in query ? String(query.id) : query.path
+}
+
+function reference(query: MapQuery) {
+  const map = 'id' in query ? { case: 'id' as const, value: query.id } : { case: 'pinnedPath' as const, value: query.path }
   return {
-    map: { map: { case: 'id' as const, value: id } },
-    filters: filters.map(
+    map: { map },
+    filters: (query.filters ?? []).map(
       ({ part, offset, mask, value }): MessageInitShape<typeof ByteFilterSchema> => ({
         part: part === 'key' ? ByteFilter_Part.KEY : ByteFilter_Part.VALUE,
         offset,

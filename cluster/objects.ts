@@ -9,7 +9,7 @@ import { CORE_RESOURCES, OPTIONAL_RESOURCES } from './resources.ts'
 const PAGE = 500
 
 export interface ListOptions {
-  readonly namespace?: string
+  readonly namespace?: string | undefined
   readonly labelSelector?: string
   readonly fieldSelector?: string
   readonly signal?: AbortSignal | undefined

@@ -26,17 +26,34 @@ const CLOSE = 255
 const PROTOCOLS = ['v5.channel.k8s.io', 'v4.channel.k8s.io']
 const MAX_STDERR = 4096
 
+/** The command ended with a failure, or couldn't be started (then there is no exit code). */
+export class CommandError extends PlumblineError {
+  readonly exitCode: number | undefined
+
+  constructor(exitCode: number | undefined, message: string) {
+    super('tunnel', message)
+    this.exitCode = exitCode
+  }
+}
+
 export class PodStream extends PodSocket {
-  readonly #target: ExecTarget
+  readonly #find: () => ExecTarget | Promise<ExecTarget>
+  #command = ''
   #stderr = ''
 
-  constructor(server: ApiServer, target: ExecTarget, options: Partial<PodSocketOptions> = {}) {
+  /** A function is asked when the stream connects: a pod may have been replaced since the last time. */
+  constructor(
+    server: ApiServer,
+    target: ExecTarget | (() => ExecTarget | Promise<ExecTarget>),
+    options: Partial<PodSocketOptions> = {},
+  ) {
     super(server, STDIN, options)
-    this.#target = target
+    this.#find = typeof target === 'function' ? target : () => target
   }
 
-  protected override request(): PodRequest {
-    const { namespace, pod, container, command } = this.#target
+  protected override async request(): Promise<PodRequest> {
+    const { namespace, pod, container, command } = await this.#find()
+    this.#command = command.join(' ')
     const query = new URLSearchParams({ container, stdin: 'true', stdout: 'true', stderr: 'true', tty: 'false' })
     for (const word of command) query.append('command', word)
     return { namespace, pod, subresource: 'exec', query, protocols: PROTOCOLS, action: 'exec into' }
@@ -72,14 +89,27 @@ export class PodStream extends PodSocket {
       return
     }
     const said = [status.message ?? 'the command failed', printable(this.#stderr.trim())].filter((part) => part !== '').join(': ')
-    this.destroy(new PlumblineError('tunnel', `${quoted(this.#target.command.join(' '))} in ${this.podName} ended: ${said}`))
+    this.destroy(new CommandError(status.exitCode, `${quoted(this.#command)} in ${this.podName} ended: ${said}`))
   }
 }
 
-function parseStatus(text: string): { status?: string; message?: string } {
+interface ExitStatus {
+  readonly status?: string
+  readonly message?: string
+  readonly exitCode?: number
+}
+
+function parseStatus(text: string): ExitStatus {
   try {
-    const { status, message } = JSON.parse(text) as { status?: string; message?: string }
-    return { ...(status !== undefined && { status }), ...(message !== undefined && { message: printable(message) }) }
+    const { status, message, details } = JSON.parse(text) as ExitStatus & {
+      details?: { causes?: readonly { reason?: string; message?: string }[] }
+    }
+    const exitCode = details?.causes?.find(({ reason }) => reason === 'ExitCode')?.message
+    return {
+      ...(status !== undefined && { status }),
+      ...(message !== undefined && { message: printable(message) }),
+      ...(exitCode !== undefined && { exitCode: Number(exitCode) }),
+    }
   } catch {
     return { message: printable(text.slice(0, 300)) }
   }

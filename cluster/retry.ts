@@ -23,11 +23,16 @@ export async function withRetry<T>(attempt: () => Promise<T>, options: RetryOpti
     } catch (error) {
       if (options.signal?.aborted) throw new CancelledError(error)
       if (made >= options.attempts || !options.isPassing(error)) throw error
-      const delay = Math.random() * Math.min(options.maxMs, options.baseMs * 2 ** (made - 1))
+      const delay = jittered(made, options)
       options.onRetry?.(error, delay)
       await pause(delay, options.signal)
     }
   }
+}
+
+/** How long to wait after so many attempts in vain, in milliseconds. */
+export function jittered(made: number, { baseMs, maxMs }: Pick<RetryOptions, 'baseMs' | 'maxMs'>): number {
+  return Math.random() * Math.min(maxMs, baseMs * 2 ** (made - 1))
 }
 
 /** Waits, and throws `CancelledError` at once when the signal is aborted. */

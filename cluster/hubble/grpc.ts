@@ -13,7 +13,7 @@ import { PlumblineError } from '../errors.ts'
 import type { Http2Transport } from '../http2Transport.ts'
 
 /** Codes a caller decides by; https://grpc.github.io/grpc/core/md_doc_statuscodes.html. */
-export const GRPC = { unknown: 2, notFound: 5, unimplemented: 12, unavailable: 14 } as const
+export const GRPC = { unknown: 2, unimplemented: 12, internal: 13, unavailable: 14 } as const
 
 /** The server answered with a failure. */
 export class GrpcError extends PlumblineError {

@@ -31,9 +31,12 @@ export class Observer {
   /** For messages, to begin a sentence with: "The relay `…`", "Hubble on `n1`". */
   readonly name: string
   readonly #transport: Http2Transport
+  readonly #explainStream: (error: unknown) => PlumblineError | undefined
 
-  constructor(name: string, open: () => Duplex) {
+  /** `explainStream` may know what an error of the byte stream means. */
+  constructor(name: string, open: () => Duplex, explainStream: (error: unknown) => PlumblineError | undefined = () => undefined) {
     this.name = name
+    this.#explainStream = explainStream
     this.#transport = new Http2Transport({ open, peer: name, window: WINDOW })
   }
 
@@ -94,6 +97,8 @@ export class Observer {
     if (signal?.aborted) return new CancelledError(error)
     if (error instanceof GrpcError) return named(error, this.name)
     const { streamError } = this.#transport
+    const explained = this.#explainStream(streamError ?? error)
+    if (explained !== undefined) return explained
     if (PlumblineError.is(streamError)) return streamError
     if (streamError === undefined && PlumblineError.is(error)) {
       return /^[a-z]/.test(error.message) ? new PlumblineError(error.code, `${this.name}: ${error.message}`, error) : error

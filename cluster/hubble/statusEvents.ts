@@ -17,7 +17,7 @@ const STATES: Readonly<Record<number, NodeFlowState['state']>> = {
 }
 
 /** The event for a response that is no flow; undefined for one of a kind this release does not know. */
-export function statusEvent(response: Uint8Array): FlowsEvent | undefined {
+export function statusEvent(response: Uint8Array): Exclude<FlowsEvent, { kind: 'flows' }> | undefined {
   const decoded = fromBinary(GetFlowsResponseSchema, response)
   const { responseTypes } = decoded
   if (responseTypes.case === 'lostEvents') return { kind: 'lost', loss: lossOf(decoded, responseTypes.value), response }
