@@ -15,6 +15,8 @@ export interface MapDump {
   readonly valuesPerEntry: number
   /** There were more entries than a snapshot takes. */
   readonly truncated: boolean
+  /** The dump broke off, or the map changed too much while it was read. */
+  readonly incomplete: boolean
 }
 
 /** Contents of a node's eBPF maps, as the agent dumped them. */
@@ -66,5 +68,6 @@ function parseDump(item: Shape, folder: string): MapDump | undefined {
     valueSize,
     valuesPerEntry: item.field('valuesPerEntry').integer(1, 1 << 16) ?? 1,
     truncated: item.field('truncated').flag() ?? false,
+    incomplete: item.field('incomplete').text() !== undefined,
   }
 }

@@ -11,7 +11,7 @@ import { IDENTITY, isRemoteNode } from './identity.ts'
 import type { CiliumMaps, ServiceKey } from './maps.ts'
 
 /** SVC_FLAG_* of bpf/lib/lb.h, `flags2` in the high byte. */
-const FLAG = {
+export const FLAG = {
   externalIp: 1 << 0,
   nodePort: 1 << 1,
   externalLocal: 1 << 2,
@@ -30,7 +30,7 @@ const FLAG = {
   dsr: 1 << 15,
 } as const
 
-const PROTOCOLS: Readonly<Record<Protocol, number>> = { TCP: 6, UDP: 17, SCTP: 132 }
+export const PROTOCOLS: Readonly<Record<Protocol, number>> = { TCP: 6, UDP: 17, SCTP: 132 }
 
 /** What the programs decide about a connection or packet. */
 export type ServiceDecision =

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import { CiliumMaps } from '../ebpf/cilium/maps.ts'
+import { MapNames } from '../ebpf/maps/names.ts'
+import type { ClusterFacts } from '../facts/cluster.ts'
+import type { NodeObject } from '../facts/objects.ts'
+import type { NodeSnapshot } from '../facts/snapshot.ts'
+import { type CiliumObjects, ciliumObjects } from './drift/ciliumObjects.ts'
+import { endpointDrift } from './drift/endpoints.ts'
+import { identityDrift } from './drift/identities.ts'
+import { DRIFT_SCHEMA, type DriftReport, type NodeDrift, type NotCompared, sortFindings } from './drift/report.ts'
+import { serviceDrift } from './drift/services.ts'
+
+/** What is in Cilium's maps and is never compared. */
+const NEVER: readonly NotCompared[] = [
+  {
+    what: 'Policies of endpoints',
+    reason: 'their maps are not computed from the policy objects; `plumbline trace` explains single answers',
+  },
+  { what: 'Identities of networks outside', reason: 'each agent numbers them for itself, from toCIDR rules and DNS answers' },
+  { what: 'Maglev tables, L7 configuration, NAT and connection tracking', reason: 'they are not derived from the objects alone' },
+]
+
+/** Compares every node whose snapshot is there with the objects. Deterministic: the same facts give the same report. */
+export function driftOf(facts: ClusterFacts): DriftReport {
+  const cilium = ciliumObjects(facts)
+  const nodes = [...facts.nodes.values()].map((snapshot) => nodeDrift(facts, cilium, snapshot))
+  return { schema: DRIFT_SCHEMA, nodes: nodes.sort((a, b) => (a.node < b.node ? -1 : 1)) }
+}
+
+function nodeDrift(facts: ClusterFacts, cilium: CiliumObjects, snapshot: NodeSnapshot): NodeDrift {
+  const node = facts.objects.nodes.get(snapshot.node)
+  if (node === undefined) return incomparable(snapshot, 'Everything', `no Node object is named ${snapshot.node}`)
+  if (!CiliumMaps.on(snapshot)) return incomparable(snapshot, 'Services', 'the snapshot holds no maps of Cilium')
+  return ciliumDrift(facts, cilium, node, snapshot)
+}
+
+function incomparable({ node }: NodeSnapshot, what: string, reason: string): NodeDrift {
+  const compared = { frontends: 0, backends: 0, addresses: 0 }
+  return { node, datapath: 'unknown', findings: [], compared, notCompared: [{ what, reason }] }
+}
+
+function ciliumDrift(facts: ClusterFacts, cilium: CiliumObjects, node: NodeObject, snapshot: NodeSnapshot): NodeDrift {
+  const services = serviceDrift(facts.objects, node, snapshot)
+  const identities = identityDrift(facts, cilium, node, snapshot, new MapNames(facts, snapshot.node))
+  const endpoints = endpointDrift(facts, cilium, node, snapshot)
+  return {
+    node: snapshot.node,
+    datapath: 'cilium',
+    findings: sortFindings([...services.findings, ...identities.findings, ...endpoints]),
+    compared: { frontends: services.frontends, backends: services.backends, addresses: identities.addresses },
+    notCompared: [...services.notCompared, ...identities.notCompared, ...NEVER],
+  }
+}
