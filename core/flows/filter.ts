@@ -71,7 +71,7 @@ export interface FlowQuery {
   readonly allow: readonly FlowFilter[]
   /** … and none of these. */
   readonly deny: readonly FlowFilter[]
-  /** Each must be found in a name or address of the flow (or in none of them). Hubble has no such filter: only the store applies it. */
+  /** Each must hold too. Hubble has no such filters: only the store applies them. */
   readonly words: readonly Word[]
   readonly since: Timestamp | null
   readonly until: Timestamp | null
@@ -84,7 +84,9 @@ export interface FlowQuery {
   readonly ignored: readonly string[]
 }
 
+/** A part of a name or address of the flow, in any case of letters; or a policy that allowed or denied it, as NAMESPACE/NAME or NAME. */
 export interface Word {
+  readonly kind: 'anywhere' | 'policy'
   readonly text: string
   readonly not: boolean
 }

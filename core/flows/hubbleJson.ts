@@ -128,8 +128,9 @@ function writeField(value: unknown, field: Field): unknown {
     const values = value as readonly unknown[]
     return values.length === 0 ? undefined : values.map((each) => writeValue(each, field))
   }
-  if (value === null || value === '' || value === 0 || value === 0n) return undefined
-  if (value === false && field.kind === 'bool') return undefined
+  if (value === null) return undefined
+  if (field.kind === 'boolValue' || field.kind === 'int32Value') return value
+  if (value === '' || value === 0 || value === 0n || value === false) return undefined
   if (field.kind === 'enum' && field.names?.number(String(value)) === 0) return undefined
   return writeValue(value, field)
 }

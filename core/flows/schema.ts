@@ -24,8 +24,10 @@ export interface Field {
   readonly name: string
   readonly repeated: boolean
   readonly kind: Kind
-  readonly message?: Message<unknown>
-  readonly names?: EnumNames
+  /** 0 for a varint, 2 for what is delimited by its length. */
+  readonly wireType: 0 | 2
+  readonly message: Message<unknown> | undefined
+  readonly names: EnumNames | undefined
   /** Hardly two flows have the same value: not worth remembering. */
   readonly unique: boolean
 }
@@ -82,7 +84,12 @@ export function emptyValue({ repeated, kind, names }: Omit<Field, 'key'>): unkno
   }
 }
 
-const scalar = (kind: Kind, number: number, name: string) => ({ kind, number, name, repeated: false, unique: false })
+function scalar(kind: Kind, number: number, name: string) {
+  const wireType = VARINTS.has(kind) ? 0 : 2
+  return { kind, number, name, wireType, repeated: false, unique: false, message: undefined, names: undefined } as const
+}
+
+const VARINTS: ReadonlySet<Kind> = new Set<Kind>(['bool', 'uint32', 'int32', 'uint64', 'enum'])
 
 export const text = (number: number, name: string): Spec<string> => scalar('string', number, name)
 export const uniqueText = (number: number, name: string): Spec<string> => ({ ...text(number, name), unique: true })
