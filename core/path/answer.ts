@@ -162,7 +162,16 @@ export type Evidence =
       readonly field: string
     }
   | { readonly kind: 'fact'; readonly file: string; readonly pointer: string; readonly text: string }
-  | { readonly kind: 'map'; readonly map: string; readonly key: string; readonly value: string }
+  | {
+      readonly kind: 'map'
+      /** Pinned name. */
+      readonly map: string
+      readonly key: string
+      readonly value: string
+      /** The node whose map it is, and the key's bytes in hexadecimal: where the very entry can be found. */
+      readonly node?: string
+      readonly keyBytes?: string
+    }
 
 export type DifferenceKind = 'same' | 'verdict' | 'destination' | 'source' | 'path' | 'undecided'
 

@@ -9,11 +9,13 @@ import { findLayout } from '../maps/find.ts'
 
 /** One entry of a map of Cilium. Fields are asked for by the names their layout gives them. */
 export class Entry {
+  readonly #node: string
   readonly #map: string
   readonly #entries: DecodedEntries
   readonly #row: number
 
-  constructor(map: string, entries: DecodedEntries, row: number) {
+  constructor(node: string, map: string, entries: DecodedEntries, row: number) {
+    this.#node = node
     this.#map = map
     this.#entries = entries
     this.#row = row
@@ -38,7 +40,15 @@ export class Entry {
   get evidence(): Evidence {
     const text = (columns: readonly Column[]) =>
       columns.map((column) => `${column.field.name}=${cellText(column, this.#row)}`).join(' ')
-    return { kind: 'map', map: this.#map, key: text(this.#entries.key), value: text(this.#entries.value) }
+    const keyBytes = Array.from(this.#entries.raw(this.#row).key, (byte) => byte.toString(16).padStart(2, '0')).join('')
+    return {
+      kind: 'map',
+      map: this.#map,
+      key: text(this.#entries.key),
+      value: text(this.#entries.value),
+      node: this.#node,
+      keyBytes,
+    }
   }
 }
 
@@ -60,7 +70,7 @@ export function readEntries(snapshot: NodeSnapshot, name: string): readonly Entr
   }
   try {
     const decoded = decodeEntries(layout, bytes, dump.valuesPerEntry)
-    return Array.from({ length: decoded.count }, (_, row) => new Entry(name, decoded, row))
+    return Array.from({ length: decoded.count }, (_, row) => new Entry(snapshot.node, name, decoded, row))
   } catch (error) {
     snapshot.maps.report(dump, error instanceof Error ? error.message : String(error))
     return undefined

@@ -47,7 +47,7 @@ function entries(...written: readonly Written[]): readonly Entry[] {
   const layout = findLayout({ name: MAP, keySize: 12, valueSize: 12 })
   assert.ok(layout)
   const decoded = decodeEntries(layout, bytes)
-  return written.map((_, row) => new Entry(MAP, decoded, row))
+  return written.map((_, row) => new Entry('n1', MAP, decoded, row))
 }
 
 const ASKED = { direction: 'ingress', identity: 100, protocol: 6, port: 8080 } as const
