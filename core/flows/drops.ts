@@ -38,31 +38,51 @@ const DIRECTIONS: Readonly<Record<string, string>> = { INGRESS: 'INGRESS', EGRES
 
 /** Dropped flows by reason, then by what decided; the most frequent first. */
 export function dropsOf(store: FlowStore, rows: RowList): readonly DropsOfReason[] {
-  const counted = countDrops(store, rows)
-  const merged = new Map<string, Counted>()
-  for (const each of counted) {
-    const key = JSON.stringify([
-      each.reason,
-      each.policies.map(({ kind, namespace, name }) => [kind, namespace, name]),
-      each.direction,
-      each.end,
-    ])
-    const known = merged.get(key)
-    if (known === undefined) merged.set(key, each)
-    else {
-      known.count += each.count
-      known.row = Math.max(known.row, each.row)
-    }
-  }
+  const rules = withoutNamelessTwins(merged(countDrops(store, rows)))
   const byReason = new Map<string, Counted[]>()
-  for (const each of merged.values()) byReason.set(each.reason, [...(byReason.get(each.reason) ?? []), each])
+  for (const rule of rules) byReason.set(rule.reason, [...(byReason.get(rule.reason) ?? []), rule])
   return [...byReason]
-    .map(([reason, rules]) => ({
+    .map(([reason, own]) => ({
       reason,
-      count: rules.reduce((sum, { count }) => sum + count, 0),
-      rules: rules.map(({ policies, direction, end, count, row }) => ({ policies, direction, end, count, row })).sort(mostFirst),
+      count: own.reduce((sum, { count }) => sum + count, 0),
+      rules: own.map(({ policies, direction, end, count, row }) => ({ policies, direction, end, count, row })).sort(mostFirst),
     }))
     .sort(mostFirst)
+}
+
+function merged(counted: readonly Counted[]): readonly Counted[] {
+  const byKey = new Map<string, Counted>()
+  for (const each of counted) {
+    const policies = each.policies.map(({ kind, namespace, name }) => [kind, namespace, name])
+    const key = JSON.stringify([each.reason, policies, each.direction, each.end])
+    const known = byKey.get(key)
+    if (known === undefined) byKey.set(key, each)
+    else add(known, each)
+  }
+  return [...byKey.values()]
+}
+
+/**
+ * Cilium tells twice of a packet that a policy drops, and names the policy in the verdict alone. Where one policy is named, it is
+ * the one that the other events are about.
+ */
+function withoutNamelessTwins(rules: readonly Counted[]): readonly Counted[] {
+  return rules.filter((rule) => {
+    if (rule.policies.length > 0) return true
+    const named = rules.filter(
+      ({ reason, direction, end, policies }) =>
+        policies.length > 0 && reason === rule.reason && direction === rule.direction && end === rule.end,
+    )
+    const [only] = named
+    if (only === undefined || named.length > 1) return true
+    add(only, rule)
+    return false
+  })
+}
+
+function add(to: Counted, { count, row }: Counted): void {
+  to.count += count
+  to.row = Math.max(to.row, row)
 }
 
 /** Counts by the numbers that rows hold; what they mean is looked up once each. */
