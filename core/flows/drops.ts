@@ -21,7 +21,7 @@ export interface DropsOfRule {
   /** Name of the workload or pod whose policies they are: `namespace/name`; of the receiver, where none is known. */
   readonly end: string
   readonly count: number
-  /** The newest of them. */
+  /** The newest of them; of those in which the policies are named, if they are in any. */
   readonly row: number
 }
 
@@ -57,7 +57,10 @@ function merged(counted: readonly Counted[]): readonly Counted[] {
     const key = JSON.stringify([each.reason, policies, each.direction, each.end])
     const known = byKey.get(key)
     if (known === undefined) byKey.set(key, each)
-    else add(known, each)
+    else {
+      known.count += each.count
+      known.row = Math.max(known.row, each.row)
+    }
   }
   return [...byKey.values()]
 }
@@ -75,14 +78,9 @@ function withoutNamelessTwins(rules: readonly Counted[]): readonly Counted[] {
     )
     const [only] = named
     if (only === undefined || named.length > 1) return true
-    add(only, rule)
+    only.count += rule.count
     return false
   })
-}
-
-function add(to: Counted, { count, row }: Counted): void {
-  to.count += count
-  to.row = Math.max(to.row, row)
 }
 
 /** Counts by the numbers that rows hold; what they mean is looked up once each. */

@@ -94,6 +94,7 @@ describe('drops', () => {
           isBad(each) &&
           each.dropReasonDesc === reason &&
           each.trafficDirection === rule.direction &&
+          (rule.policies.length === 0 || each.ingressDeniedBy.length + each.egressDeniedBy.length > 0) &&
           (rule.direction === 'EGRESS' ? each.source : each.destination)?.podName ===
             (rule.direction === 'EGRESS' ? flow.source : flow.destination)?.podName
         assert.equal(flows.findLastIndex(alike), rule.row)
