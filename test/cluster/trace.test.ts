@@ -4,11 +4,8 @@
 
 import assert from 'node:assert/strict'
 import { after, before, describe, test } from 'node:test'
-import { AgentDeployment } from '../../cluster/agentDeployment.ts'
-import { readManifests } from '../../cluster/manifests.ts'
 import { probe } from '../../cluster/probe.ts'
-import type { ClusterSession } from '../../cluster/session.ts'
-import { type ClusterFacts, loadCluster } from '../../core/facts/cluster.ts'
+import type { ClusterFacts } from '../../core/facts/cluster.ts'
 import { objectKey } from '../../core/facts/objects.ts'
 import { formatAddress } from '../../core/net/address.ts'
 import { formatTrace } from '../../core/path/format.ts'
@@ -16,33 +13,22 @@ import { parsePlace } from '../../core/path/place.ts'
 import { compareProof } from '../../core/path/proof.ts'
 import { resolveSource } from '../../core/path/resolve.ts'
 import { trace } from '../../core/path/trace.ts'
-import { holdLab, type Lab, MANIFESTS, openSession, whyNoLab } from './lab.ts'
+import { whyNoLab } from './lab.ts'
+import { type LiveCluster, openLiveCluster } from './liveCluster.ts'
 
 const SOURCES = ['pod:shop/client-n1', 'pod:shop/client-n2', 'pod:shop/loner', 'host:n1', 'host:n2']
 const PROXY = process.env['PLUMBLINE_LAB_PROXY'] ?? 'mixed'
 
 describe('predictions against real packets', { skip: whyNoLab() ?? false }, () => {
-  let lab: Lab
-  let session: ClusterSession
-  let deployment: AgentDeployment
+  let cluster: LiveCluster
   let facts: ClusterFacts
 
   before(async () => {
-    lab = await holdLab(PROXY)
-    session = await openSession(lab.kubeconfig)
-    deployment = new AgentDeployment(session.server, await readManifests(MANIFESTS))
-    await deployment.apply()
-    await deployment.waitReady()
-    const { files, problems } = await session.collect()
-    assert.deepEqual(problems, [])
-    facts = loadCluster(files)
+    cluster = await openLiveCluster(PROXY)
+    facts = await cluster.facts()
   })
 
-  after(async () => {
-    await deployment?.remove()
-    session?.close()
-    await lab?.release()
-  })
+  after(() => cluster?.close())
 
   test('the snapshot says everything a trace needs', () => {
     const { lanes } = trace(facts, { from: parsePlace('pod:shop/client-n1'), to: parsePlace('svc:shop/db:5432/TCP') })
@@ -61,7 +47,7 @@ describe('predictions against real packets', { skip: whyNoLab() ?? false }, () =
         assert.ok(source.kind !== 'address')
         const pod = source.kind === 'pod' ? { namespace: source.pod.meta.namespace, name: source.pod.meta.name } : undefined
         const start = { node: source.node, pod }
-        const attempts = await probe(session.agents, start, answer.question, { count: 5, timeoutMs: 700 })
+        const attempts = await probe(cluster.session.agents, start, answer.question, { count: 5, timeoutMs: 700 })
         const proof = compareProof(answer, attempts, 'now')
         if (proof.result !== 'confirmed') wrong.push(`${proof.result}: ${formatTrace({ ...answer, proof })}`)
       }
