@@ -75,6 +75,7 @@ func (n node) agentFlags() []string {
 		"--enable-ipv6-masquerade=true",
 		"--enable-l7-proxy=false", // Envoy is no Go program
 		"--hubble-disable-tls=true",
+		"--hubble-event-buffer-capacity=32767", // of every packet several events: who reads slowly shall miss none
 		"--hubble-listen-address=:4244",
 		"--hubble-socket-path=/run/cilium/hubble.sock",
 		"--ipv4-native-routing-cidr="+podNet4,
