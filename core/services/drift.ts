@@ -8,6 +8,7 @@ import type { NodeSnapshot } from '../facts/snapshot.ts'
 import { type CiliumObjects, ciliumObjects } from './drift/ciliumObjects.ts'
 import { endpointDrift } from './drift/endpoints.ts'
 import { identityDrift } from './drift/identities.ts'
+import { hasKubeProxy, kubeProxyDrift } from './drift/kubeProxy.ts'
 import { DRIFT_SCHEMA, type DriftReport, type NodeDrift, type NotCompared, sortFindings } from './drift/report.ts'
 import { serviceDrift } from './drift/services.ts'
 
@@ -21,6 +22,11 @@ const NEVER: readonly NotCompared[] = [
   { what: 'Maglev tables, L7 configuration, NAT and connection tracking', reason: 'they are not derived from the objects alone' },
 ]
 
+const NEVER_OF_RULES: readonly NotCompared[] = [
+  { what: 'Extra frontends', reason: 'only what the objects ask for is followed through the rules' },
+  { what: 'Traffic policies for clients outside, session affinity, source ranges', reason: 'the node itself is the client' },
+]
+
 /** Compares every node whose snapshot is there with the objects. Deterministic: the same facts give the same report. */
 export function driftOf(facts: ClusterFacts): DriftReport {
   const cilium = ciliumObjects(facts)
@@ -31,8 +37,20 @@ export function driftOf(facts: ClusterFacts): DriftReport {
 function nodeDrift(facts: ClusterFacts, cilium: CiliumObjects, snapshot: NodeSnapshot): NodeDrift {
   const node = facts.objects.nodes.get(snapshot.node)
   if (node === undefined) return incomparable(snapshot, 'Everything', `no Node object is named ${snapshot.node}`)
-  if (!CiliumMaps.on(snapshot)) return incomparable(snapshot, 'Services', 'the snapshot holds no maps of Cilium')
-  return ciliumDrift(facts, cilium, node, snapshot)
+  if (CiliumMaps.on(snapshot)) return ciliumDrift(facts, cilium, node, snapshot)
+  if (hasKubeProxy(snapshot)) return rulesDrift(facts, node)
+  return incomparable(snapshot, 'Services', "the snapshot holds neither maps of Cilium nor kube-proxy's rules")
+}
+
+function rulesDrift(facts: ClusterFacts, node: NodeObject): NodeDrift {
+  const { findings, frontends, backends, notCompared } = kubeProxyDrift(facts, node)
+  return {
+    node: node.meta.name,
+    datapath: 'kube-proxy',
+    findings: sortFindings(findings),
+    compared: { frontends, backends, addresses: 0 },
+    notCompared: [...notCompared, ...NEVER_OF_RULES],
+  }
 }
 
 function incomparable({ node }: NodeSnapshot, what: string, reason: string): NodeDrift {
