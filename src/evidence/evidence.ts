@@ -11,6 +11,11 @@ import { Owner } from '../disposable.ts'
 import { jsonLines } from './jsonLines.ts'
 import { addressOf, addressUri, type EvidenceAddress, parseAddress } from './uri.ts'
 
+/** Shows an entry in its map; false when it can't be found any more. */
+export interface MapViewer {
+  showEntry(facts: string, evidence: Extract<Evidence, { kind: 'map' }>): Promise<boolean>
+}
+
 export class EvidenceDocuments extends Owner implements vscode.TextDocumentContentProvider {
   readonly #filesOf: (facts: string) => FactFiles | undefined
   readonly #highlight = this.own(
@@ -22,11 +27,21 @@ export class EvidenceDocuments extends Owner implements vscode.TextDocumentConte
     }),
   )
 
+  #maps: MapViewer | undefined
+
   /** `filesOf` finds facts by the id in a document's address. */
   constructor(filesOf: (facts: string) => FactFiles | undefined) {
     super()
     this.#filesOf = filesOf
     this.own(vscode.workspace.registerTextDocumentContentProvider(EVIDENCE_SCHEME, this))
+  }
+
+  /** Entries of maps are shown among the others of their map from now on. */
+  showMapsIn(maps: MapViewer): vscode.Disposable {
+    this.#maps = maps
+    return new vscode.Disposable(() => {
+      this.#maps = undefined
+    })
   }
 
   async provideTextDocumentContent(uri: vscode.Uri): Promise<string> {
@@ -37,8 +52,13 @@ export class EvidenceDocuments extends Owner implements vscode.TextDocumentConte
     return contentOf(files, address)
   }
 
-  /** Opens a step's evidence beside the active editor, its line selected and highlighted. */
-  async open(facts: string, evidence: Evidence): Promise<vscode.TextEditor> {
+  /** Opens a step's evidence beside the active editor: a map's entry in its map, anything else as text with its line highlighted. */
+  async open(facts: string, evidence: Evidence): Promise<void> {
+    if (evidence.kind === 'map' && (await this.#maps?.showEntry(facts, evidence)) === true) return
+    await this.openText(facts, evidence)
+  }
+
+  async openText(facts: string, evidence: Evidence): Promise<vscode.TextEditor> {
     const uri = addressUri(addressOf(facts, evidence))
     const document = await vscode.workspace.openTextDocument(uri)
     const line = Math.min(await this.#lineOf(document, facts, evidence), Math.max(0, document.lineCount - 1))

@@ -80,9 +80,9 @@ export class SavedTrace extends Owner {
     }
   }
 
-  async openEvidence(evidence: Evidence): Promise<vscode.TextEditor> {
+  async openEvidence(evidence: Evidence): Promise<void> {
     // A map's entry is told whole by the answer itself.
-    return this.#parts.evidence.open(evidence.kind === 'map' ? this.uri.toString() : this.#facts().id, evidence)
+    await this.#parts.evidence.open(evidence.kind === 'map' ? this.uri.toString() : this.#facts().id, evidence)
   }
 
   get view(): TraceView | undefined {

@@ -98,6 +98,11 @@ export class Traces extends Owner implements vscode.WebviewPanelSerializer {
     await this.#history.add({ id: randomUUID(), sourceId: source.id, sourceName: source.name, asked, at, mood, headline: text })
   }
 
+  /** Where the facts of this id, or of the trace of this id, come from. */
+  sourceOf(facts: string): FactSource | undefined {
+    return this.#panels.get(facts)?.source ?? this.#sources.find(facts)
+  }
+
   #filesOf(facts: string): FactFiles | undefined {
     return this.#panels.get(facts)?.traced?.facts.files ?? this.#sources.find(facts)?.current?.files
   }

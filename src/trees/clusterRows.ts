@@ -12,6 +12,9 @@ import type { BundleSource } from '../sources/bundleSource.ts'
 import { commandOf } from '../typed.ts'
 import { evidenceUri } from '../evidence/uri.ts'
 import { type ClusterItem, type FolderKind, itemId } from './clusterItem.ts'
+import { hookPlaceRow, hookPointRow, programRow } from './hookRows.ts'
+import { mapGroupRow, mapRow } from './mapRows.ts'
+import { markdown, row } from './row.ts'
 
 const { None, Collapsed, Expanded } = vscode.TreeItemCollapsibleState
 
@@ -41,19 +44,21 @@ function rowOf(item: ClusterItem): vscode.TreeItem {
       return serviceRow(item)
     case 'fact':
       return factRow(item)
+    case 'hookPlace':
+      return hookPlaceRow(item)
+    case 'hookPoint':
+      return hookPointRow(item)
+    case 'program':
+      return programRow(item)
+    case 'mapGroup':
+      return mapGroupRow(item)
+    case 'map':
+      return mapRow(item)
     case 'more':
       return moreRow(item)
     case 'note':
       return noteRow(item)
   }
-}
-
-/** Names come from the cluster: shown as plain text with control characters made visible. */
-function row(label: string, icon: string, state: vscode.TreeItemCollapsibleState, contextValue: string): vscode.TreeItem {
-  const made = new vscode.TreeItem(printable(label), state)
-  made.iconPath = new vscode.ThemeIcon(icon)
-  made.contextValue = contextValue
-  return made
 }
 
 function contextRow(source: LiveSource): vscode.TreeItem {
@@ -125,14 +130,15 @@ const FOLDERS: Readonly<Record<FolderKind, readonly [string, string]>> = {
   namespaces: ['Namespaces', 'symbol-namespace'],
   interfaces: ['Interfaces and Hooks', 'plug'],
   rules: ['Rules', 'list-ordered'],
-  ebpf: ['eBPF', 'circuit-board'],
+  maps: ['Maps', 'database'],
   pods: ['Pods', 'package'],
   services: ['Services', 'symbol-interface'],
 }
 
-function folderRow({ folder, source, of }: Item<'folder'>): vscode.TreeItem {
+function folderRow({ folder, source, of, description }: Item<'folder'>): vscode.TreeItem {
   const [title, icon] = FOLDERS[folder]
   const made = row(vscode.l10n.t(title), icon, Collapsed, `plumbline.folder+${folder}`)
+  if (description !== undefined) made.description = printable(description)
   const objects = source.current?.cluster.objects
   if (folder === 'nodes') made.description = String(objects?.nodes.size ?? 0)
   if (folder === 'namespaces') made.description = String(objects?.namespaces.size ?? 0)
@@ -237,15 +243,5 @@ function noteRow(item: Item<'note'>): vscode.TreeItem {
   made.tooltip = printable(`${text}\n${detail}`)
   if (kind === 'agent') made.command = commandOf('plumbline.agent.deploy', vscode.l10n.t('Deploy Agent…'), item)
   if (kind === 'rights') made.command = commandOf('plumbline.rights.copy', vscode.l10n.t('Copy RBAC Snippet'), item)
-  return made
-}
-
-/** A tooltip of facts. Values are appended as text, so nothing in them is taken for markup. */
-function markdown(facts: readonly (readonly [string, string | undefined])[]): vscode.MarkdownString {
-  const made = new vscode.MarkdownString()
-  for (const [title, value] of facts) {
-    if (value === undefined || value === '') continue
-    made.appendMarkdown(`**${title}:** `).appendText(printable(value)).appendMarkdown('  \n')
-  }
   return made
 }

@@ -9,8 +9,10 @@ import type { Failures } from '../failures.ts'
 import type { FactSource } from '../sources/factSource.ts'
 import { LiveSource } from '../sources/liveSource.ts'
 import type { Sources } from '../sources/sources.ts'
-import { type ClusterItem, itemId } from './clusterItem.ts'
+import { type ClusterItem, type FolderKind, itemId } from './clusterItem.ts'
 import { clusterRow } from './clusterRows.ts'
+import { hookPlaces, hookPoints, hookPrograms, hooksSummary } from './hookItems.ts'
+import { mapGroups, mapItems, mapsSummary } from './mapItems.ts'
 import { nodeRows } from './nodeRows.ts'
 
 /** Rows shown of a long list before "Load more…". */
@@ -71,6 +73,12 @@ export class ClustersTree extends Owner implements vscode.TreeDataProvider<Clust
         return this.#paged(itemId(item), await this.#ofFolder(item))
       case 'node':
         return this.#ofNode(item.source, item.name)
+      case 'hookPlace':
+        return hookPoints(item)
+      case 'hookPoint':
+        return hookPrograms(item)
+      case 'mapGroup':
+        return this.#paged(itemId(item), mapItems(item))
       case 'namespace':
         return (['pods', 'services'] as const).map((folder) => ({ kind: 'folder', source: item.source, folder, of: item.name }))
       default:
@@ -103,7 +111,11 @@ export class ClustersTree extends Owner implements vscode.TreeDataProvider<Clust
           .map((object) => object.meta.name)
         return sorted(names).map((name) => ({ kind, source, namespace: of ?? '', name }))
       }
-      default: {
+      case 'interfaces':
+        return hookPlaces(source, of ?? '')
+      case 'maps':
+        return mapGroups(source, of ?? '')
+      case 'rules': {
         const overview = await this.#overview(source, of ?? '')
         return overview === undefined ? [] : nodeRows(source, of ?? '', folder, overview)
       }
@@ -114,10 +126,19 @@ export class ClustersTree extends Owner implements vscode.TreeDataProvider<Clust
     if (!(await this.#hasSnapshot(source, name))) return [{ kind: 'note', source, note: noSnapshot(source, name) }]
     const overview = await this.#overview(source, name)
     if (overview === undefined) return []
-    const folders = (['interfaces', 'rules', 'ebpf'] as const).map(
-      (folder): ClusterItem => ({ kind: 'folder', source, folder, of: name }),
-    )
-    return [...nodeRows(source, name, 'node', overview), ...folders]
+    const folder = (kind: FolderKind, description: string): ClusterItem => ({
+      kind: 'folder',
+      source,
+      folder: kind,
+      of: name,
+      description,
+    })
+    return [
+      ...nodeRows(source, name, 'node', overview),
+      folder('interfaces', await hooksSummary(source, name)),
+      folder('rules', String(overview.rules.reduce((sum, { count }) => sum + count, 0))),
+      folder('maps', await mapsSummary(source, name)),
+    ]
   }
 
   /** A live node's snapshot is taken when the node is first unfolded, and shown until it is refreshed. */

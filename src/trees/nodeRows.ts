@@ -15,15 +15,6 @@ function rowsOf(folder: FolderKind | 'node', overview: NodeOverview): FactRow[] 
   switch (folder) {
     case 'node':
       return [...summary(overview), ...problems(overview)]
-    case 'interfaces':
-      return overview.interfaces.map((each) => ({
-        label: each.name,
-        description: [each.kind, each.addresses.join(', '), ...(each.up ? [] : [vscode.l10n.t('down')])]
-          .filter((part) => part !== '')
-          .join(' · '),
-        tooltip: each.attachments.map(({ attach, program }) => `${attach}: ${program}`).join('\n'),
-        icon: each.kind === 'physical' ? 'plug' : 'arrow-both',
-      }))
     case 'rules':
       return overview.rules.map((rule) => ({
         label: rule.owner === 'unknown' ? vscode.l10n.t('unknown owner') : rule.owner,
@@ -33,14 +24,6 @@ function rowsOf(folder: FolderKind | 'node', overview: NodeOverview): FactRow[] 
         warning: rule.owner === 'unknown',
         evidence: { file: rule.file, line: rule.line },
       }))
-    case 'ebpf':
-      return [
-        fact('programs', vscode.l10n.t('{0}, {1} of them ours', overview.programs, overview.ownPrograms), 'circuit-board'),
-        fact('maps', String(overview.maps), 'database'),
-        ...overview.interfaces.flatMap((each) =>
-          each.attachments.map(({ attach, program }) => fact(`${each.name} ${attach}`, program, 'debug-breakpoint-function')),
-        ),
-      ]
     default:
       return []
   }

@@ -121,7 +121,7 @@ async function opensEvidence(): Promise<void> {
   const step = steps.find((each) => each.effect === 'dnat' && each.evidence?.kind === 'file')
   assert.ok(panel && step?.evidence?.kind === 'file', 'the step that chose the backend points at a line')
   const evidence = app.traces.evidence
-  const editor = await evidence.open(panel.id, step.evidence)
+  const editor = await evidence.openText(panel.id, step.evidence)
   const line = editor.document.lineAt(editor.selection.active.line)
   assert.equal(editor.selection.active.line, step.evidence.line - 1)
   assert.ok(line.text.includes(step.evidence.text.trim().slice(0, 40)), `${line.text} is ${step.evidence.text}`)
