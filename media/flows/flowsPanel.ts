@@ -25,8 +25,8 @@ import { flowDetails } from './detailsView.ts'
 import { dropsView } from './dropsView.ts'
 import { emptyView } from './emptyView.ts'
 import { exact } from './figures.ts'
-import type { FilterBox, FilterProblem } from './filterBox.ts'
-import './filterBox.ts'
+import type { FilterBox, FilterProblem } from '../components/filterBox.ts'
+import '../components/filterBox.ts'
 import { FLOW_COLUMNS, tableRow } from './flowColumns.ts'
 import './rateChart.ts'
 import { narrowed, rowMenu } from './rowMenu.ts'
@@ -151,6 +151,8 @@ export class FlowsPanel extends LightElement {
       <div class="bar">
         ${tabs(this.ui.tab, (tab) => this.#openTab(tab))}
         <filter-box
+          .label=${'Filter flows'}
+          .placeholder=${'Filter (pod:shop/web verdict:dropped port:5432 -ns:kube-system), or hubble flags'}
           .value=${this.text}
           .problem=${this.problem}
           .history=${this.ui.history}

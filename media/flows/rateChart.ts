@@ -7,6 +7,8 @@ import { LightElement } from '../components/lightElement.ts'
 import { exact } from './figures.ts'
 
 const HEIGHT = 76
+/** Distances of the marks of time. */
+const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 28_800, 86_400]
 
 /** Flows over time, forwarded and dropped. Dragging over it chooses a time. */
 export class RateChart extends LightElement {
@@ -75,13 +77,28 @@ export class RateChart extends LightElement {
       cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false } },
       scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] } },
       axes: [
-        { stroke: quiet, grid: { show: false }, ticks: grid, font, size: 24, gap: 3 },
-        { stroke: quiet, grid, ticks: { show: false }, font, size: 44, gap: 4, space: 22 },
+        { stroke: quiet, grid: { show: false }, ticks: grid, font, size: 24, gap: 3, incrs: SECONDS },
+        {
+          stroke: quiet,
+          grid,
+          ticks: { show: false },
+          font,
+          size: 44,
+          gap: 4,
+          space: 18,
+          incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000],
+        },
       ],
       series: [
         {},
-        { stroke: colour('--vscode-charts-green', '--vscode-foreground'), width: 1, paths: stepped() },
-        { stroke: colour('--vscode-charts-red', '--vscode-errorForeground'), width: 2, dash: [4, 2], paths: stepped() },
+        { stroke: colour('--vscode-charts-green', '--vscode-foreground'), width: 1, paths: stepped(), points: { show: false } },
+        {
+          stroke: colour('--vscode-charts-red', '--vscode-errorForeground'),
+          width: 2,
+          dash: [4, 2],
+          paths: stepped(),
+          points: { show: false },
+        },
       ],
       tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), 'Etc/UTC'),
       hooks: { setSelect: [(plot) => this.#chosen(plot)] },

@@ -62,8 +62,8 @@ function edgeLine(edge: MapEdge, map: MapOfServices, onFilter: (text: string) =>
   return html`<li>
     ${edge.dropped > 0 ? icon('circle-slash', { tone: 'bad' }) : icon('check', { tone: 'good' })}
     ${foreign(from)} ${icon('arrow-right', { tone: 'quiet' })}<span class="spoken"> to </span> ${foreign(to)}
-    <span class="note">${foreign(edge.ports.join(', '))} · ${exact(edge.forwarded)} forwarded${edge.dropped > 0 ? html` · <span class="bad">${exact(edge.dropped)} dropped</span>` : nothing}</span>
-    ${linkButton('Show Flows', `Show flows: ${edgeWords(edge, map)}`, () => onFilter(edge.filter))}
+    <p><span class="note">${foreign(edge.ports.join(', '))} · ${exact(edge.forwarded)} forwarded${edge.dropped > 0 ? html` · <span class="bad">${exact(edge.dropped)} dropped</span>` : nothing}</span>
+    ${linkButton('Show Flows', `Show flows: ${edgeWords(edge, map)}`, () => onFilter(edge.filter))}</p>
   </li>`
 }
 

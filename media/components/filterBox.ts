@@ -2,9 +2,9 @@
 
 import { html, nothing, type TemplateResult } from 'lit'
 import type { Completion } from '../../protocol/flowsPanel.ts'
-import { icon } from '../components/icon.ts'
-import { LightElement } from '../components/lightElement.ts'
-import { foreign } from '../components/text.ts'
+import { icon } from './icon.ts'
+import { LightElement } from './lightElement.ts'
+import { foreign } from './text.ts'
 
 export interface FilterProblem {
   /** Counts characters from 0. */
@@ -15,11 +15,13 @@ export interface FilterProblem {
 const NONE: Completion = { from: 0, to: 0, choices: [] }
 
 /**
- * Where one says which flows to see. What is typed applies at once; Up and Down go through the filters used before, or through the
+ * Where one says what to see. What is typed applies at once; Up and Down go through the filters used before, or through the
  * completions when they are open (as one types, or on Ctrl+Space).
  */
 export class FilterBox extends LightElement {
   static override properties = {
+    label: { attribute: false },
+    placeholder: { attribute: false },
     value: { attribute: false },
     problem: { attribute: false },
     history: { attribute: false },
@@ -27,6 +29,9 @@ export class FilterBox extends LightElement {
     chosen: { state: true },
   }
 
+  /** What is filtered, for assistive technology. */
+  declare label: string
+  declare placeholder: string
   declare value: string
   declare problem: FilterProblem | null
   declare history: readonly string[]
@@ -46,6 +51,8 @@ export class FilterBox extends LightElement {
 
   constructor() {
     super()
+    this.label = 'Filter'
+    this.placeholder = ''
     this.value = ''
     this.problem = null
     this.history = []
@@ -68,14 +75,14 @@ export class FilterBox extends LightElement {
         role="combobox"
         spellcheck="false"
         autocomplete="off"
-        aria-label="Filter flows"
+        aria-label=${this.label}
         aria-autocomplete="list"
         aria-expanded=${open}
         aria-controls="filter-choices"
         aria-activedescendant=${open && this.chosen >= 0 ? `filter-choice-${this.chosen}` : nothing}
         aria-invalid=${this.problem !== null}
         aria-errormessage=${this.problem === null ? nothing : 'filter-problem'}
-        placeholder="Filter (pod:shop/web verdict:dropped port:5432 -ns:kube-system), or hubble flags"
+        placeholder=${this.placeholder}
         .value=${this.value}
         @input=${this.#onInput}
         @keydown=${this.#onKey}
