@@ -14,7 +14,7 @@ import { openBundlePath } from './files/openBundle.ts'
 import type { Io } from './io.ts'
 import { collectFacts, withSession } from './live.ts'
 import { answerLoose } from './loose.ts'
-import { sayProblems } from './problems.ts'
+import { problemsOf, sayProblems } from './problems.ts'
 import { proven } from './prove.ts'
 import type { TraceRequest } from './question.ts'
 import type { FactSource } from './sources.ts'
@@ -75,9 +75,4 @@ function datapathsFor(facts: ClusterFacts, { ebpfSource }: TraceRequest): Datapa
     case 'plumbline':
       throw new CliError(EXIT.facts, `${facts.name}: holds no eBPF maps of Plumbline that can be read; ${remedy}`)
   }
-}
-
-function problemsOf(facts: ClusterFacts): readonly string[] {
-  const problems = [...facts.problems, ...[...facts.nodes.values()].flatMap((node) => node.problems)]
-  return problems.map(({ file, pointer, reason }) => `${file}${pointer === '' ? '' : `#${pointer}`}: ${reason}`)
 }

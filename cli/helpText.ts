@@ -18,7 +18,7 @@ export function overviewText(commands: readonly Command[]): string {
     ...list,
     '',
     '`plumbline COMMAND --help` explains a command. Answers go to standard output, everything else to standard error.',
-    'Exit codes: 0 answered, 2 wrong usage, 3 facts missing or unreadable, 4 cluster or agent unreachable.',
+    'Exit codes: 0 answered, 1 findings at or above --fail-on, 2 wrong usage, 3 facts missing or unreadable, 4 cluster or agent unreachable.',
     '',
   ].join('\n')
 }

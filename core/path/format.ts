@@ -135,7 +135,8 @@ function stepLines(step: Step, name: string, verbose: boolean): readonly string[
   return verbose ? [line, ...evidenceLines(step.evidence, `      ${' '.repeat(name.length)}  `).map(printable)] : [line]
 }
 
-function evidenceLines(evidence: Evidence | null, indent: string): readonly string[] {
+/** Where to look, a line each. */
+export function evidenceLines(evidence: Evidence | null, indent: string): readonly string[] {
   switch (evidence?.kind) {
     case 'file':
       return [`${indent}${evidence.file}:${evidence.line}  ${evidence.text}`]
