@@ -11,6 +11,8 @@ export interface Io {
   say(message: string): void
   /** Asks on the terminal; undefined when there is nobody to ask. */
   ask(question: string): Promise<string | undefined>
+  /** Whether `out` is a terminal, where a person reads. */
+  readonly terminal: boolean
   /** Whether `out` may use colour. */
   readonly colour: boolean
   /** Aborted by Ctrl-C. */
@@ -29,6 +31,7 @@ export function processIo(signal: AbortSignal): Io {
     out: (text) => new Promise((resolve) => process.stdout.write(text, () => resolve())),
     say: (message) => void process.stderr.write(`${printableLines(message)}\n`),
     ask,
+    terminal: process.stdout.isTTY === true,
     colour: wantsColour(process.env, process.stdout.isTTY === true),
     signal,
   }

@@ -8,8 +8,11 @@ export interface OptionSpec {
   readonly name: string
   /** One letter, for `-o`. */
   readonly short?: string
-  /** `flag` takes no value; `value` one; `values` one or more, and may be repeated. */
-  readonly takes: 'flag' | 'value' | 'values'
+  /**
+   * `flag` takes no value; `value` one; `values` one or more, and may be repeated; `each` one, and may be repeated; `switch` none,
+   * or one behind "=", and may be repeated.
+   */
+  readonly takes: 'flag' | 'value' | 'values' | 'each' | 'switch'
   /** How help names the value: "FILE", "netfilter|ebpf|both". */
   readonly placeholder?: string
   /** The only values allowed. */
@@ -17,14 +20,23 @@ export interface OptionSpec {
   readonly help: string
 }
 
+/** One option as it stood on the command line. */
+export interface GivenOption {
+  readonly name: string
+  readonly values: readonly string[]
+}
+
 /** A command line, taken apart and checked against its specification. */
 export class Options {
   readonly positionals: readonly string[]
+  /** In the order of the command line, for options whose meaning depends on it. */
+  readonly inOrder: readonly GivenOption[]
   readonly #values: ReadonlyMap<string, readonly string[]>
 
-  constructor(values: ReadonlyMap<string, readonly string[]>, positionals: readonly string[]) {
+  constructor(values: ReadonlyMap<string, readonly string[]>, positionals: readonly string[], inOrder: readonly GivenOption[]) {
     this.#values = values
     this.positionals = positionals
+    this.inOrder = inOrder
   }
 
   flag(name: string): boolean {
@@ -58,6 +70,7 @@ export class Options {
 export function parseOptions(args: readonly string[], specs: readonly OptionSpec[]): Options {
   const values = new Map<string, readonly string[]>()
   const positionals: string[] = []
+  const inOrder: GivenOption[] = []
   for (let at = 0; at < args.length; ) {
     const arg = args[at++] ?? ''
     if (arg === '--') {
@@ -71,15 +84,19 @@ export function parseOptions(args: readonly string[], specs: readonly OptionSpec
     const { spec, attached } = findOption(arg, specs)
     const found: string[] = attached === undefined ? [] : [attached]
     if (spec.takes === 'flag' && attached !== undefined) throw new UsageError(`\`--${spec.name}\` takes no value`)
-    const most = spec.takes === 'flag' || attached !== undefined ? 0 : spec.takes === 'value' ? 1 : Number.POSITIVE_INFINITY
+    const most = attached === undefined ? MOST[spec.takes] : 0
     for (let next = args[at]; found.length < most && next !== undefined && !isOption(next); next = args[at]) {
       found.push(next)
       at++
     }
     values.set(spec.name, accept(spec, values.get(spec.name), found))
+    inOrder.push({ name: spec.name, values: found })
   }
-  return new Options(values, positionals)
+  return new Options(values, positionals, inOrder)
 }
+
+/** Words behind an option that may be its values. */
+const MOST = { flag: 0, switch: 0, value: 1, each: 1, values: Number.POSITIVE_INFINITY } as const
 
 function isOption(arg: string): boolean {
   return arg.startsWith('-') && arg !== '-'
@@ -104,6 +121,7 @@ function findOption(
 function accept(spec: OptionSpec, before: readonly string[] | undefined, found: readonly string[]): readonly string[] {
   if (spec.takes === 'flag') return []
   if (before !== undefined && spec.takes === 'value') throw new UsageError(`\`--${spec.name}\` is given twice`)
+  if (spec.takes === 'switch') return [...(before ?? []), ...found]
   if (found.length === 0 || found.includes('')) {
     throw new UsageError(`\`--${spec.name}\` needs a value: ${spec.placeholder ?? spec.choices?.join('|') ?? 'VALUE'}`)
   }

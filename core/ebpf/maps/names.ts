@@ -20,6 +20,11 @@ const RESERVED: readonly string[] = [
   'world-ipv6',
   'encrypted-overlay',
 ]
+/** Name of an identity that is the same everywhere; undefined for others. */
+export function reservedIdentity(identity: number): string | undefined {
+  return RESERVED[identity]
+}
+
 const LOCAL_SCOPES: ReadonlyMap<number, string> = new Map([
   [1, 'cidr'],
   [2, 'remote node'],
