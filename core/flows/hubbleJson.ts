@@ -52,7 +52,8 @@ function parseJson(line: string): unknown {
   }
 }
 
-function readMessage<T>(json: Readonly<Record<string, unknown>>, message: Message<T>, place: string): T {
+/** @throws Error that names the place. */
+export function readMessage<T>(json: Readonly<Record<string, unknown>>, message: Message<T>, place: string): T {
   const value: Record<string, unknown> = { ...(message.empty as object) }
   for (const name in json) {
     const field = message.byName.get(name)

@@ -185,7 +185,8 @@ function keyOf(text: string): { readonly source: string; readonly key: string } 
     throw new Error(`\`${text}\` is no key of a label`)
   const dot = dotted.indexOf('.')
   if (dot < 0) return { source: 'any', key: dotted }
-  return { source: dotted.slice(0, dot) || 'any', key: dotted.slice(dot + 1) }
+  const source = dotted.slice(0, dot)
+  return { source: source === 'unspec' ? 'any' : source, key: dotted.slice(dot + 1) }
 }
 
 function checkValue(value: string): void {

@@ -105,6 +105,23 @@ export const timestamp = (number: number, name: string): Spec<Timestamp | null> 
 export const boolValue = (number: number, name: string): Spec<boolean | null> => scalar('boolValue', number, name)
 export const int32Value = (number: number, name: string): Spec<number | null> => scalar('int32Value', number, name)
 
+export const flags = (number: number, name: string): Spec<readonly boolean[]> => ({
+  ...scalar('bool', number, name),
+  repeated: true,
+})
+export const uint32s = (number: number, name: string): Spec<readonly number[]> => ({
+  ...scalar('uint32', number, name),
+  repeated: true,
+})
+export const uint64s = (number: number, name: string): Spec<readonly bigint[]> => ({
+  ...scalar('uint64', number, name),
+  repeated: true,
+})
+
+export function enumerations(number: number, name: string, names: EnumNames): Spec<readonly string[]> {
+  return { ...scalar('enum', number, name), names, repeated: true }
+}
+
 export function enumeration(number: number, name: string, names: EnumNames): Spec<string> {
   return { ...scalar('enum', number, name), names }
 }

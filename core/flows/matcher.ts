@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: Apache-2.0
+
+import type { FlowQuery } from './filter.ts'
+import { compileQuery } from './scan.ts'
+import { type FlowRow, FlowStore } from './store.ts'
+
+/**
+ * Whether a single flow is asked for: for files and streams that nobody keeps. Its way through a store of one row makes it judge
+ * exactly as the panel does.
+ *
+ * @throws Error for a value that Hubble would refuse.
+ */
+export function matcherOf(query: FlowQuery): (event: FlowRow) => boolean {
+  const store = new FlowStore({ capacity: 1 })
+  const pass = compileQuery(query, store)
+  const marks = new Uint8Array(1)
+  return (event) => {
+    store.append(event)
+    pass.prepare()
+    return pass.run(marks.fill(1), 0, 1)
+  }
+}
