@@ -38,7 +38,7 @@ export function importSysdump(files: FactFiles): FactFiles {
     files.name,
     paths.map((path) => ({ file: `${files.name}/${path}`, bytes: contents(path) })),
   )
-  const flows = new Map(
+  const flows = new Map<string, string>(
     files.list().flatMap((path) => {
       const pod = FLOW_FILE.exec(path)?.[1]
       return pod === undefined ? [] : [[`flows/${pod}.jsonl`, path] as const]

@@ -2,6 +2,7 @@
 
 import type { Policy } from './flow.ts'
 import { isBadByClass, type RowList } from './rate.ts'
+import { workloadsOf } from './serviceMap.ts'
 import type { FlowStore } from './store.ts'
 
 /** Dropped flows of one reason. */
@@ -88,9 +89,10 @@ function countDrops(store: FlowStore, rows: RowList): readonly Counted[] {
   const { numbers } = store.columns
   const { dictionaries: d, first, capacity } = store
   const bad = isBadByClass(store)
+  const workloads = workloadsOf(store)
   const byNumbers = new Map<string, Counted>()
   for (let index = 0; index < rows.length; index++) {
-    const row = rows.at(index)
+    const row = rows[index] as number
     const slot = row % capacity
     const kind = numbers.class[slot] ?? 0
     if (row < first || bad[kind] !== 1) continue
@@ -114,7 +116,10 @@ function countDrops(store: FlowStore, rows: RowList): readonly Counted[] {
       reason: flow === undefined ? '' : reasonOf(flow),
       policies: [...(d.policies.get(ingress) ?? []), ...(d.policies.get(egress) ?? [])],
       direction,
-      end: end === null || end.namespace === '' ? '' : `${end.namespace}/${end.workloads[0]?.name ?? end.podName}`,
+      end:
+        end === null || end.namespace === ''
+          ? ''
+          : `${end.namespace}/${workloads.get(`${end.namespace}/${end.podName}`) ?? end.podName}`,
       count: 1,
       row,
     })

@@ -2,11 +2,8 @@
 
 import type { FlowStore } from './store.ts'
 
-/** Rows of a store, in the order they came: those a filter lets through. */
-export interface RowList {
-  readonly length: number
-  at(index: number): number
-}
+/** Numbers of rows of a store, in the order they came: those a filter lets through. */
+export type RowList = ArrayLike<number>
 
 /** How many flows were seen in each of some equally long stretches of time. */
 export interface Rate {
@@ -32,7 +29,7 @@ export function rateOf(store: FlowStore, rows: RowList, most: number): Rate {
   let oldest = Number.POSITIVE_INFINITY
   let newest = Number.NEGATIVE_INFINITY
   for (let index = 0; index < rows.length; index++) {
-    const row = rows.at(index)
+    const row = rows[index] as number
     const time = seconds[row % capacity] ?? 0
     if (row < first || time === 0) continue
     if (time < oldest) oldest = time
@@ -46,7 +43,7 @@ export function rateOf(store: FlowStore, rows: RowList, most: number): Rate {
   const dropped = new Array<number>(end - start + 1).fill(0)
   const bad = isBadByClass(store)
   for (let index = 0; index < rows.length; index++) {
-    const row = rows.at(index)
+    const row = rows[index] as number
     const slot = row % capacity
     const at = Math.floor((seconds[slot] ?? 0) / step) - start
     if (row < first || at < 0) continue

@@ -46,11 +46,12 @@ const SHIFT = 2 ** 26
 
 /** Of flows whose direction is known: requests, and what was dropped. At most `most` ends are drawn, those with most flows. */
 export function serviceMapOf(store: FlowStore, rows: RowList, most: number): ServiceMap {
+  const workloads = workloadsOf(store)
   const ends = new Map<string, MapEnd>()
   const lines = new Map<string, { from: string; to: string; forwarded: number; dropped: number; ports: Map<string, number> }>()
   for (const pair of pairsOf(store, rows)) {
-    const from = endOf(store.dictionaries.endpoints.get(pair.source) ?? null)
-    const to = endOf(store.dictionaries.endpoints.get(pair.destination) ?? null)
+    const from = endOf(store.dictionaries.endpoints.get(pair.source) ?? null, workloads)
+    const to = endOf(store.dictionaries.endpoints.get(pair.destination) ?? null, workloads)
     ends.set(from.id, from).set(to.id, to)
     const key = JSON.stringify([from.id, to.id])
     const line = lines.get(key) ?? { from: from.id, to: to.id, forwarded: 0, dropped: 0, ports: new Map() }
@@ -77,7 +78,7 @@ function pairsOf(store: FlowStore, rows: RowList): Iterable<Pair> {
   const counts = countedClasses(store, bad)
   const pairs = new Map<number, Pair>()
   for (let index = 0; index < rows.length; index++) {
-    const row = rows.at(index)
+    const row = rows[index] as number
     const slot = row % capacity
     const kind = numbers.class[slot] ?? 0
     if (row < first || counts[kind] !== 1) continue
@@ -106,10 +107,21 @@ function countedClasses({ dictionaries: { classes } }: FlowStore, bad: Uint8Arra
   return counted
 }
 
-function endOf(endpoint: Endpoint | null): MapEnd {
+/** Workload of each pod: Hubble tells it of pods of its own node alone. */
+export function workloadsOf({ dictionaries: { endpoints } }: FlowStore): ReadonlyMap<string, string> {
+  const workloads = new Map<string, string>()
+  for (let number = 1; number < endpoints.size; number++) {
+    const endpoint = endpoints.get(number)
+    const workload = endpoint?.workloads[0]?.name
+    if (endpoint && workload !== undefined) workloads.set(`${endpoint.namespace}/${endpoint.podName}`, workload)
+  }
+  return workloads
+}
+
+function endOf(endpoint: Endpoint | null, workloads: ReadonlyMap<string, string>): MapEnd {
   const reserved = endpoint?.labels.flatMap((label) => /^reserved:([\w-]+)/.exec(label)?.[1] ?? []) ?? []
   if (endpoint !== null && endpoint.namespace !== '' && endpoint.podName !== '') {
-    const name = endpoint.workloads[0]?.name ?? endpoint.podName
+    const name = workloads.get(`${endpoint.namespace}/${endpoint.podName}`) ?? endpoint.podName
     return { id: JSON.stringify([endpoint.namespace, name]), namespace: endpoint.namespace, name, kind: 'workload' }
   }
   const node = reserved.find((name) => ['host', 'remote-node', 'kube-apiserver', 'health', 'ingress'].includes(name))
