@@ -195,10 +195,16 @@ export interface FlowDetails {
   readonly policies: readonly { readonly title: string; readonly effect: 'allowed' | 'denied'; readonly direction: string }[]
   readonly ends: readonly FlowEnd[]
   readonly fields: readonly (readonly [name: string, value: string])[]
-  /** Filters that the flow's own values give: what they are about, and their text. */
-  readonly filters: readonly { readonly about: string; readonly text: string }[]
+  /** Filters that the flow's own values give: what they are about, the column that shows it, and their text. */
+  readonly filters: readonly FilterPart[]
   readonly canTrace: boolean
   readonly hasPolicy: boolean
+}
+
+export interface FilterPart {
+  readonly about: string
+  readonly column: (typeof FLOW_CELLS)[number]
+  readonly text: string
 }
 
 export interface FlowEnd {

@@ -15,7 +15,6 @@ import { type Bridge, HostError } from '../bridge.ts'
 import { linkButton, progressRing } from '../components/controls.ts'
 import { icon } from '../components/icon.ts'
 import { LightElement } from '../components/lightElement.ts'
-import { openMenu } from '../components/menu.ts'
 import { foreign } from '../components/text.ts'
 import { firstLayout, type Layout, type RowSource } from '../components/virtualTableData.ts'
 import type { MenuRequest, VirtualTable } from '../components/virtualTable.ts'
@@ -29,7 +28,7 @@ import type { FilterBox, FilterProblem } from '../components/filterBox.ts'
 import '../components/filterBox.ts'
 import { FLOW_COLUMNS, tableRow } from './flowColumns.ts'
 import './rateChart.ts'
-import { narrowed, rowMenu } from './rowMenu.ts'
+import { narrowed, openRowMenu } from './rowMenu.ts'
 import { serviceMap } from './serviceMap.ts'
 import { stats, streamDetails } from './statsView.ts'
 import { actions, sourceLine, tabs } from './toolbar.ts'
@@ -286,19 +285,18 @@ export class FlowsPanel extends LightElement {
     this.#table?.focus()
   }
 
-  readonly #menu = ({ index, x, y }: MenuRequest): void => {
+  readonly #menu = ({ index, column, x, y }: MenuRequest): void => {
     this.selected = index
     void this.#loadDetails(index).then((details) => {
       if (details === null) return
-      openMenu(
-        'Flow',
-        rowMenu(details, {
+      openRowMenu(
+        details,
+        { column: FLOW_COLUMNS[column]?.id, x, y },
+        {
           act: (action) => void this.#act(action, details.seq),
           onFilter: (text) => this.#showOnly(narrowed(this.text, text)),
           onExclude: (text) => this.#showOnly(narrowed(this.text, `-${text}`)),
-        }),
-        x,
-        y,
+        },
       )
     })
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { FlowAction, FlowDetails } from '../../protocol/flowsPanel.ts'
-import type { MenuItem } from '../components/menu.ts'
+import { type MenuItem, openMenu } from '../components/menu.ts'
 
 export interface RowActions {
   readonly act: (action: FlowAction) => void
@@ -9,25 +9,39 @@ export interface RowActions {
   readonly onExclude: (text: string) => void
 }
 
-/** What one can do about a flow. */
-export function rowMenu(details: FlowDetails, { act, onFilter, onExclude }: RowActions): readonly MenuItem[] {
-  return [
+interface Place {
+  /** Id of the column that was pressed; undefined for the row as a whole. */
+  readonly column: string | undefined
+  readonly x: number
+  readonly y: number
+}
+
+/** What one can do about a flow: what the pressed cell shows is filtered by at once, everything else by another menu. */
+export function openRowMenu(details: FlowDetails, place: Place, actions: RowActions): void {
+  const { act, onFilter, onExclude } = actions
+  const here = details.filters.filter(({ column }) => column === place.column)
+  const more = (title: string, verb: string, onChoose: (text: string) => void) => () =>
+    openMenu(
+      title,
+      details.filters.map(({ text }) => ({ label: `${verb} ${text}`, onChoose: () => onChoose(text) })),
+      place.x,
+      place.y,
+    )
+  const items: readonly MenuItem[] = [
     { label: 'Trace This Packet', icon: 'git-compare', disabled: !details.canTrace, onChoose: () => act('trace') },
     { label: 'Show Policy', icon: 'shield', disabled: !details.hasPolicy, onChoose: () => act('policy') },
-    ...details.filters.map(({ text }, index) => ({
+    ...here.map(({ text }, index) => ({
       label: `Filter by ${text}`,
       icon: 'filter' as const,
       separated: index === 0,
       onChoose: () => onFilter(text),
     })),
-    ...details.filters.map(({ text }, index) => ({
-      label: `Exclude ${text}`,
-      separated: index === 0,
-      onChoose: () => onExclude(text),
-    })),
+    { label: 'Filter By…', icon: 'filter', separated: here.length === 0, onChoose: more('Filter by', 'Filter by', onFilter) },
+    { label: 'Exclude…', onChoose: more('Exclude', 'Exclude', onExclude) },
     { label: 'Copy as hubble Command', icon: 'copy', separated: true, onChoose: () => act('copyCommand') },
     { label: 'Copy JSON', onChoose: () => act('copyJson') },
   ]
+  openMenu('Flow', items, place.x, place.y)
 }
 
 /** The filter with another part: what it says already is not said twice. */
