@@ -12,9 +12,9 @@ import (
 	"time"
 )
 
-// ask dials many addresses at once and prints one JSON line for each attempt, in no order. Attempts at one address come
-// one after the other, so that what a client keeps (session affinity) is the same for all but the first. Silence then
-// costs the time limit once, however many addresses are silent, and the limit can be generous.
+// ask dials many addresses at once and prints one JSON line for each attempt, in no order. The first attempt at an address
+// is over before the others begin, so that what a client keeps (session affinity) is the same for all of them. Silence
+// costs the time limit twice, however many addresses are silent and attempts are made, and the limit can be generous.
 func ask(arguments []string) error {
 	flags := flag.NewFlagSet("ask", flag.ExitOnError)
 	count := flags.Int("count", 1, "number of attempts at each address")
@@ -45,17 +45,18 @@ func askAll(targets []string, count int, timeout time.Duration, atOnce int, resu
 		free <- struct{}{}
 		open.Go(func() {
 			defer func() { <-free }()
-			for number := 1; number <= count; number++ {
-				result := askOne(target, timeout)
-				result.Number = number
-				results <- result
+			results <- askOne(target, 1, timeout)
+			var others sync.WaitGroup
+			for number := 2; number <= count; number++ {
+				others.Go(func() { results <- askOne(target, number, timeout) })
 			}
+			others.Wait()
 		})
 	}
 	open.Wait()
 }
 
-func askOne(target string, timeout time.Duration) attempt {
+func askOne(target string, number int, timeout time.Duration) attempt {
 	protocol, address, _ := strings.Cut(target, "/")
 	var result attempt
 	switch protocol {
@@ -66,6 +67,6 @@ func askOne(target string, timeout time.Duration) attempt {
 	default:
 		result = attempt{Error: "other", Detail: fmt.Sprintf("no protocol %q", protocol)}
 	}
-	result.Remote = target
+	result.Remote, result.Number = target, number
 	return result
 }
