@@ -14,7 +14,7 @@ const run = promisify(execFile)
 /** Attempts at each target. */
 export const ATTEMPTS = 3
 /** Silence is waited for once for many targets of a sender, so that it can be waited for long. */
-const TIMEOUT = '2s'
+const TIMEOUT = '1800ms'
 
 /** One line of what `/app ask` prints. */
 export interface Attempt {
@@ -39,19 +39,14 @@ export async function diallerPath(): Promise<string> {
 }
 
 /** All attempts of one sender. */
-export async function dial(
-  sender: Sender,
-  targets: readonly Target[],
-  app: string,
-  { timeout = TIMEOUT }: { readonly timeout?: string } = {},
-): Promise<readonly Attempt[]> {
+export async function dial(sender: Sender, targets: readonly Target[], app: string): Promise<readonly Attempt[]> {
   const [command = '', ...rest] = sender.place === undefined ? [app] : [LAB, ...sender.place]
   const asked = [
     'ask',
     '--count',
     String(ATTEMPTS),
     '--timeout',
-    timeout,
+    TIMEOUT,
     '--at-once',
     '400',
     ...targets.map(({ dialled }) => dialled),
