@@ -22,3 +22,16 @@ func hubbleCommand(arguments []string) error {
 	}
 	return foreground(command, nil)
 }
+
+func ciliumAgentCommand(arguments []string) error {
+	if len(arguments) != 2 {
+		return errUsage
+	}
+	switch arguments[0] {
+	case "stop":
+		return cluster.StopCilium(arguments[1])
+	case "start":
+		return cluster.StartCilium(arguments[1])
+	}
+	return errUsage
+}

@@ -22,6 +22,7 @@ const usageText = `usage: lab COMMAND
   kubectl ARGUMENTS…            run kubectl against the lab
   node NAME COMMAND…            run a command in a node's namespaces, e.g. lab node n1 nft list ruleset
   cilium NODE ARGUMENTS…        run cilium-dbg on a node, e.g. lab cilium n1 bpf lb list
+  cilium-agent stop|start NODE  stop Cilium's agent on a node, or start it again
   hubble ARGUMENTS…             run Hubble's client, e.g. lab hubble observe --follow
   outside COMMAND…              run a command on the machine outside of the cluster
   image-load ARCHIVE…           load image archives into both nodes
@@ -45,7 +46,7 @@ func init() {
 	commands = map[string]func([]string) error{
 		"build": buildCommand, "up": upCommand, "down": downCommand, "status": statusCommand,
 		"verify-clean": verifyCommand, "kubeconfig": kubeconfigCommand, "kubectl": kubectlCommand, "node": nodeCommand,
-		"cilium": ciliumCommand, "hubble": hubbleCommand, "outside": outsideCommand, "image-load": imageLoadCommand, "image-pack": imagePackCommand, "with": withCommand,
+		"cilium": ciliumCommand, "cilium-agent": ciliumAgentCommand, "hubble": hubbleCommand, "outside": outsideCommand, "image-load": imageLoadCommand, "image-pack": imagePackCommand, "with": withCommand,
 		"record": recordCommand, "record-raw": recordRawCommand,
 		"node-init": nodeInitCommand, // internal: runs inside of a node's new namespaces
 	}

@@ -50,6 +50,10 @@ func (c cilium) start(l *lab, n node) error {
 	if _, err := n.run("mount", "--bind", filepath.Join(cgroup2, n.space()), root); err != nil {
 		return err
 	}
+	return c.startAgent(l, n)
+}
+
+func (c cilium) startAgent(l *lab, n node) error {
 	// containerd overlooks a plugin configuration that was renamed within the file system it is on. With temporary files
 	// elsewhere the agent can't rename.
 	env := []string{"TMPDIR=/run/cilium", "K8S_NODE_NAME=" + n.name, "CILIUM_K8S_NAMESPACE=kube-system"}

@@ -91,16 +91,11 @@ func HasCilium(names ...string) bool {
 
 // Cilium returns the command line that runs Cilium's own diagnosis on a node.
 func Cilium(name string, arguments ...string) ([]string, error) {
-	current, err := readState()
+	n, _, err := ciliumNode(name)
 	if err != nil {
-		return nil, errNotUp
+		return nil, err
 	}
-	for _, n := range current.Options.nodes() {
-		if n.name == name && n.cilium() {
-			return n.ciliumDbg(arguments...), nil
-		}
-	}
-	return nil, fmt.Errorf("no node %q that runs Cilium", name)
+	return n.ciliumDbg(arguments...), nil
 }
 
 // Hubble returns the command line of Hubble's client, with the lab's relay as its server.
