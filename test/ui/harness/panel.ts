@@ -22,6 +22,8 @@ export interface PanelOptions {
   readonly state?: unknown
   /** Answers a request; whatever it throws is answered as a failure. Requests without an answer stay open: return `pending`. */
   readonly answer?: (method: string, params: unknown) => unknown
+  /** Hears the page's events as they come. */
+  readonly onEvent?: (envelope: Envelope) => void
 }
 
 /** Return it from `answer` to leave a request open. */
@@ -60,6 +62,7 @@ export class PanelUnderTest {
     await page.exposeFunction('toHost', (envelope: Envelope) => {
       sent.push(envelope)
       if (envelope.kind === 'request') void panel.#answer(envelope, options.answer)
+      if (envelope.kind === 'event') options.onEvent?.(envelope)
     })
     const setup = { theme: await readTheme(options.theme ?? 'dark'), state: options.state ?? null }
     await page.addInitScript(`window.setup = ${JSON.stringify(setup)}`)
