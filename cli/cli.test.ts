@@ -43,7 +43,7 @@ const usage: readonly (readonly [what: string, args: readonly string[], message:
   [
     'unknown command',
     ['trcae'],
-    /unknown command `trcae`; did you mean `trace`\?; there are: trace, maps, snapshot, agent, version, help/,
+    /unknown command `trcae`; did you mean `trace`\?; there are: trace, maps, \w[^`]*help/,
   ],
   ['a command of a later version', ['lint', 'x.yaml'], /unknown command `lint`; there are: trace/],
   ['unknown option', ['trace', '--fro', 'x'], /unknown option `--fro`; did you mean `--from`\?\nSee `plumbline trace --help`/],
