@@ -13,6 +13,8 @@ export interface MapPanelContract {
     readonly rows: readonly [{ from: number; to: number }, { rows: readonly MapRow[] }]
     /** One entry whole; null when it has gone. */
     readonly entry: readonly [{ key: string }, MapEntry | null]
+    /** Where an entry is among those shown; null when it is not. */
+    readonly position: readonly [{ key: string }, { position: number | null }]
     /** Shows what matches, from now on. A wrong expression changes nothing. */
     readonly filter: readonly [{ text: string }, FilterOutcome]
     /** By a column's id; null: as the kernel gives them. */
@@ -74,8 +76,8 @@ export interface MapView {
   readonly shown: number
   /** RFC 3339. */
   readonly readAt: string | null
-  /** What makes the contents less than whole, a sentence each. */
-  readonly notes: readonly string[]
+  /** What makes the contents less than whole. */
+  readonly notes: readonly MapNote[]
   readonly filter: string
   readonly filterHistory: readonly string[]
   readonly sort: MapSort | null
@@ -89,20 +91,29 @@ export interface MapView {
   readonly version: number
 }
 
+/**
+ * `stopped`: somebody stopped the reading. `cut`: there is more than is kept here, and the node can look through it. `cut-snapshot`: there was more
+ * than the snapshot took. `incomplete`: for the reason in `detail`. `unknown-version`: a map of Cilium's with sizes no known version has.
+ */
+export interface MapNote {
+  readonly kind: 'stopped' | 'cut' | 'cut-snapshot' | 'incomplete' | 'unknown-version'
+  readonly detail: string
+}
+
 export interface MapSort {
   readonly column: string
   readonly descending: boolean
 }
 
 export interface MapColumn {
-  /** "key.port"; "change" and "about" are the panel's own. */
+  /** "key.port"; "about" for the phrase that tells a key whole. */
   readonly id: string
   readonly title: string
-  readonly description: string
+  /** Where in the entry it is; null for "about". */
+  readonly side: 'key' | 'value' | null
   /** Pixels. */
   readonly width: number
   readonly align: 'start' | 'end'
-  readonly sortable: boolean
   /** Not shown until somebody asks: told by another column, or empty throughout. */
   readonly hidden: boolean
 }

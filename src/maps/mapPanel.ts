@@ -147,6 +147,10 @@ export class MapPanel extends Owner {
         const row = this.#rowOf(key)
         return row < 0 ? null : mapEntry(model, row)
       },
+      position: async ({ key }) => {
+        const position = this.#positionOf(key)
+        return { position: position < 0 ? null : position }
+      },
       filter: async ({ text }) => {
         const outcome = model.setFilter(text)
         if (outcome.ok && model.filterText !== '') this.#parts.rememberFilter(model.filterText)
@@ -199,10 +203,14 @@ export class MapPanel extends Owner {
     return this.model.store.find(Buffer.from(key, 'hex'))
   }
 
+  #positionOf(key: string): number {
+    const row = this.#rowOf(key)
+    return row < 0 ? -1 : this.model.rows.indexOf(row)
+  }
+
   #reveal(): void {
     const key = this.#wantedKey
-    const row = key === undefined ? -1 : this.#rowOf(key)
-    const position = row < 0 ? -1 : this.model.rows.indexOf(row)
+    const position = key === undefined ? -1 : this.#positionOf(key)
     if (key === undefined || position < 0) return
     this.#page.tell('reveal', { position, key })
     this.#wantedKey = undefined

@@ -2,14 +2,13 @@
 
 /** What a Map panel shows of its model: the header, rows, and single entries. */
 
-import * as vscode from 'vscode'
 import type { NodeMap } from '../../core/ebpf/maps/nodeMaps.ts'
 import { cellPhrase, columnBytes, entryPhrase, type PresentedColumn, presentRow } from '../../core/ebpf/maps/present.ts'
 import type { MapTable, TableColumn } from '../../core/ebpf/maps/table.ts'
 import { parseAddress } from '../../core/net/address.ts'
 import { printable } from '../../core/text/printable.ts'
 import type { PanelError } from '../../protocol/panel.ts'
-import type { EntryField, MapColumn, MapEntry, MapRow, MapView } from '../../protocol/mapPanel.ts'
+import type { EntryField, MapColumn, MapEntry, MapNote, MapRow, MapView } from '../../protocol/mapPanel.ts'
 import type { Ability } from '../../protocol/tracePanel.ts'
 import { hex } from './mapFollower.ts'
 import type { MapModel } from './mapModel.ts'
@@ -51,27 +50,20 @@ export function mapView(shown: OpenedMap, model: MapModel, abilities: MapAbiliti
     filter: model.filterText,
     sort: model.sort ?? null,
     ordering: model.isOrdering,
-    columns: [changeColumn(model), ...model.columns.map(mapColumn)],
+    columns: model.columns.map(mapColumn),
     watch: model.watch,
   }
 }
 
-function notesOf(model: MapModel, map: NodeMap): readonly string[] {
-  const { end } = model
-  const notes: string[] = []
-  if (model.isCancelled) notes.push(vscode.l10n.t('Reading was stopped: these are not all entries.'))
-  if (end?.truncated === true) {
-    notes.push(
-      model.watch === 'off' && end.takenAt === undefined
-        ? vscode.l10n.t('The map has more entries than are kept here. Filter by a field to have the node look through the rest.')
-        : vscode.l10n.t('The map had more entries than the snapshot takes.'),
-    )
-  }
-  if (end?.incomplete !== undefined)
-    notes.push(vscode.l10n.t('Entries may be missing or outdated: {0}.', printable(end.incomplete)))
-  if (map.unknownVersion)
-    notes.push(vscode.l10n.t("One of Cilium's maps, but with sizes of no version known here: its bytes are shown as they are."))
-  return notes
+function notesOf(model: MapModel, map: NodeMap): readonly MapNote[] {
+  const { end, isCancelled } = model
+  const isSnapshot = end?.takenAt !== undefined
+  return [
+    ...(isCancelled ? [{ kind: 'stopped', detail: '' } as const] : []),
+    ...(end?.truncated === true ? [{ kind: isSnapshot ? 'cut-snapshot' : 'cut', detail: '' } as const] : []),
+    ...(end?.incomplete === undefined ? [] : [{ kind: 'incomplete', detail: printable(end.incomplete) } as const]),
+    ...(map.unknownVersion ? [{ kind: 'unknown-version', detail: '' } as const] : []),
+  ]
 }
 
 const PIXELS_PER_CHARACTER = 7.6
@@ -82,18 +74,11 @@ function mapColumn({ id, title, isNumber, widest, hidden }: PresentedColumn): Ma
   return {
     id,
     title,
-    description: id === 'about' ? '' : id.startsWith('key.') ? vscode.l10n.t('in the key') : vscode.l10n.t('in the value'),
+    side: id.startsWith('key.') ? 'key' : id.startsWith('value.') ? 'value' : null,
     width: Math.round(Math.min(WIDEST, Math.max(NARROWEST, characters * PIXELS_PER_CHARACTER))),
     align: isNumber ? 'end' : 'start',
-    sortable: true,
     hidden,
   }
-}
-
-function changeColumn({ watch, marks }: MapModel): MapColumn {
-  const title = vscode.l10n.t('change')
-  const hidden = watch === 'off' && marks.size === 0
-  return { id: 'change', title, description: '', width: 96, align: 'start', sortable: false, hidden }
 }
 
 /** Rows [from, to) of those shown. */
@@ -110,20 +95,7 @@ function mapRow(model: MapModel, row: number): MapRow {
     return marked ? { ...cell, marked } : cell.title === undefined ? cell.text : cell
   })
   const change = mark?.kind ?? null
-  return { key: hex(table.raw(inTable).key), cells: [signOf(change), ...cells], change }
-}
-
-function signOf(change: MapRow['change']): string {
-  switch (change) {
-    case 'added':
-      return vscode.l10n.t('+ added')
-    case 'changed':
-      return vscode.l10n.t('~ changed')
-    case 'removed':
-      return vscode.l10n.t('− removed')
-    case null:
-      return ''
-  }
+  return { key: hex(table.raw(inTable).key), cells, change }
 }
 
 export function mapEntry(model: MapModel, row: number): MapEntry {
