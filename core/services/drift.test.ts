@@ -3,26 +3,15 @@
 /** Recorded clusters have no drift; and whatever entry of theirs is taken away or changed, that is what is found. */
 
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
-import { type EditableCluster, type ApiObject, type MapRow, recordedBundle } from '../../test/support/mapEdits.ts'
+import { findingsOf } from '../../test/support/findings.ts'
+import { type MapRow, recordedBundle } from '../../test/support/mapEdits.ts'
 import { rawCluster } from '../../test/support/rawFixtures.ts'
-import type { ClusterFacts } from '../facts/cluster.ts'
-import { schemaErrors } from '../text/jsonSchema.ts'
 import { driftOf } from './drift.ts'
-import { formatDrift } from './drift/format.ts'
-import type { DriftFinding } from './drift/report.ts'
 
-const SCHEMA: unknown = JSON.parse(readFileSync('protocol/drift.schema.json', 'utf8'))
 const CLUSTERS = ['cilium', 'half', 'iptables', 'nftables', 'mixed']
 const RUNS = { numRuns: 25 }
-
-function findingsOf(facts: ClusterFacts, node?: string): readonly DriftFinding[] {
-  const report = driftOf(facts)
-  assert.deepEqual(schemaErrors(SCHEMA, JSON.parse(JSON.stringify(report))), [])
-  return report.nodes.filter((each) => node === undefined || each.node === node).flatMap(({ findings }) => findings)
-}
 
 describe('healthy clusters', () => {
   for (const name of CLUSTERS) {
@@ -241,7 +230,7 @@ describe('an entry that says something else is what is found', () => {
           assert.deepEqual([finding.kind, finding.severity], ['backends-different', 'error'])
           assert.match(
             finding.text,
-            new RegExp(`lacks .*:${one.row['value.port']} .*has .*:${port}, which no usable endpoint is`),
+            new RegExp(`lacks .*:${one.row['value.port']}\\b.*has .*:${port}, which no usable endpoint is`),
           )
         }
       }),
@@ -289,128 +278,4 @@ describe('an entry that says something else is what is found', () => {
       [[['backend-state', 'warning']], [['backend-state', 'info']]],
     )
   })
-})
-
-describe('objects that changed while the maps did not', () => {
-  test('a Service that is gone leaves its frontends behind', () => {
-    const facts = cluster.withObjects({ services: (items) => items.filter(({ metadata }) => metadata.name !== 'web-sticky') })
-    const found = findingsOf(facts, NODE)
-    assert.deepEqual(
-      found.map(({ kind, subject }) => [kind, subject]),
-      [['frontend-extra', '10.96.0.25:80/TCP']],
-    )
-  })
-
-  test('an endpoint that is not ready any more is a backend too many', () => {
-    const facts = cluster.withObjects({
-      endpointslices: (items) =>
-        items.map((slice) => {
-          if (slice.metadata.labels?.['kubernetes.io/service-name'] !== 'web-sticky') return slice
-          const [first, ...rest] = slice.endpoints ?? []
-          return {
-            ...slice,
-            endpoints: [{ ...first, conditions: { ready: false, serving: false, terminating: false } }, ...rest],
-          }
-        }),
-    })
-    const found = findingsOf(facts, NODE)
-    assert.deepEqual(
-      found.map(({ kind, severity, subject }) => [kind, severity, subject]),
-      [['backends-different', 'error', 'Service shop/web-sticky']],
-    )
-  })
-
-  test('a pod that is gone is still somebody to policies', () => {
-    const stay = (items: readonly ApiObject[]) => items.filter(({ metadata }) => metadata.name !== 'client-n2')
-    const found = findingsOf(cluster.withObjects({ pods: stay, ciliumendpoints: stay }), NODE)
-    assert.ok(found.length >= 1)
-    for (const { kind, severity } of found) assert.deepEqual([kind, severity], ['address-extra', 'warning'])
-  })
-
-  test('Services that somebody else programs are listed as not compared', () => {
-    const facts = cluster.withObjects({
-      services: (items) =>
-        items.map((service) =>
-          service.metadata.name === 'web-sticky'
-            ? { ...service, metadata: { ...service.metadata, labels: { 'service.kubernetes.io/service-proxy-name': 'mine' } } }
-            : service,
-        ),
-    })
-    const [node] = driftOf(facts).nodes
-    assert.match(
-      node?.notCompared.map(({ what, reason }) => `${what}: ${reason}`).join('\n') ?? '',
-      /^Service shop\/web-sticky: .* leaves it to mine$/m,
-    )
-  })
-})
-
-describe('what cannot be compared', () => {
-  const index = (edit: (map: Record<string, unknown>) => void, edited: EditableCluster = cluster) => {
-    const file = `nodes/${NODE}/bpf/maps/index.json`
-    const list = JSON.parse(edited.text(file)) as Record<string, unknown>[]
-    for (const map of list) edit(map)
-    return edited.withNode(NODE, new Map([[file, Buffer.from(JSON.stringify(list))]]))
-  }
-
-  test('maps that were cut off tell nothing that is missing', () => {
-    const [node] = driftOf(index((map) => Object.assign(map, { truncated: true }))).nodes
-    assert.deepEqual(node?.findings, [])
-    assert.match(JSON.stringify(node?.notCompared), /does not hold cilium_lb4_services_v2 and its backends as a whole/)
-  })
-
-  test('maps of an unknown version are no finding', () => {
-    const facts = index((map) => {
-      if (map['name'] === 'cilium_lb4_services_v2') map['valueSize'] = 16
-    })
-    const [node] = driftOf(facts).nodes
-    assert.deepEqual(node?.findings, [])
-    assert.match(JSON.stringify(node?.notCompared), /Services of IPv4/)
-    assert.match(JSON.stringify(facts.nodes.get(NODE)?.problems), /which no known version of Cilium has/)
-  })
-
-  test('a node without a datapath that is known', () => {
-    const facts = cluster.withNode('n3', new Map([['nodes/n3/node.json', Buffer.from('{}')]]))
-    assert.deepEqual(driftOf(facts).nodes.find(({ node }) => node === 'n3')?.datapath, 'unknown')
-  })
-})
-
-describe("kube-proxy's rules", () => {
-  for (const { name, node, file, pattern } of [
-    { name: 'iptables', node: 'n1', file: 'iptables-nft-save.4.txt', pattern: /--to-destination 10\.244\.\d+\.\d+:5432/ },
-    { name: 'nftables', node: 'n1', file: 'nft.txt', pattern: /dnat to 10\.244\.\d+\.\d+:5432/ },
-  ]) {
-    test(`${name}: a rule that leads elsewhere`, () => {
-      const recorded = recordedBundle(name)
-      const path =
-        recorded.files().find((each) => each === `nodes/${node}/netns/host/${file}` && pattern.test(recorded.text(each))) ??
-        recorded.files().find((each) => each.startsWith(`nodes/${node}/netns/host/`) && pattern.test(recorded.text(each)))
-      assert.ok(path)
-      const text = recorded.text(path).replace(pattern, (rule) => rule.replace(/10\.244\.\d+\.\d+/, '10.244.9.9'))
-      const found = findingsOf(recorded.withNode(node, new Map([[path, Buffer.from(text)]])))
-      assert.deepEqual(
-        found.map(({ kind, severity, subject }) => [kind, severity, subject]),
-        [['backends-different', 'error', 'Service shop/db']],
-      )
-      assert.match(found[0]?.text ?? '', /lead to 10\.244\.9\.9:5432, which no usable endpoint is/)
-      assert.ok(
-        found[0]?.evidence.some((each) => each.kind === 'file' && each.file === path),
-        'the rule is the evidence',
-      )
-    })
-  }
-})
-
-test('text for a terminal names both sides, and with --verbose where to look', () => {
-  const at = cluster
-    .rows(NODE, 'cilium_lb4_services_v2')
-    .findIndex((row) => row['key.address'] === '10.96.0.21' && row['key.slot'] === 0 && row['key.port'] === 5432)
-  const report = driftOf(cluster.without(NODE, 'cilium_lb4_services_v2', at))
-  assert.match(
-    formatDrift(report),
-    /^n1 \(Cilium's maps\): 1 finding in \d+ frontends, .*\n {2}✘ Service shop\/db: 10\.96\.0\.21:5432\/TCP is not in/m,
-  )
-  assert.match(
-    formatDrift(report, true),
-    /Service shop\/db spec\.clusterIPs\n {6}cilium_lb4_services_v2 address=10\.96\.0\.21 .* = no entry/,
-  )
 })
