@@ -40,11 +40,7 @@ async function fails(args: readonly string[], code: number, message: RegExp): Pr
 
 const usage: readonly (readonly [what: string, args: readonly string[], message: RegExp])[] = [
   ['no command', [], /Usage: plumbline COMMAND/],
-  [
-    'unknown command',
-    ['trcae'],
-    /unknown command `trcae`; did you mean `trace`\?; there are: trace, maps, \w[^`]*help/,
-  ],
+  ['unknown command', ['trcae'], /unknown command `trcae`; did you mean `trace`\?; there are: trace, maps, \w[^`]*help/],
   ['a command of a later version', ['lint', 'x.yaml'], /unknown command `lint`; there are: trace/],
   ['unknown option', ['trace', '--fro', 'x'], /unknown option `--fro`; did you mean `--from`\?\nSee `plumbline trace --help`/],
   ['unknown global option', ['--vresion'], /unknown option `--vresion`/],

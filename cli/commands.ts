@@ -3,6 +3,7 @@
 import type { Command } from './command.ts'
 import { agentCommand } from './commands/agent.ts'
 import { driftCommand } from './commands/drift.ts'
+import { flowsCommand } from './commands/flows.ts'
 import { mapsCommand } from './commands/maps.ts'
 import { snapshotCommand } from './commands/snapshot.ts'
 import { traceCommand } from './commands/trace.ts'
@@ -12,6 +13,7 @@ import { versionCommand } from './commands/version.ts'
 export const COMMANDS: readonly Command[] = [
   traceCommand,
   mapsCommand,
+  flowsCommand,
   driftCommand,
   snapshotCommand,
   agentCommand,

@@ -110,7 +110,7 @@ function typeOf(flow: Flow): string {
     case TRACE:
       return flow.traceObservationPoint.toLowerCase().replaceAll('_', '-')
     case DROP:
-      return sentence(flow.dropReasonDesc)
+      return REASONS[flow.dropReasonDesc] ?? sentence(flow.dropReasonDesc)
     case POLICY_VERDICT:
       return `policy-verdict:${MATCHES[flow.policyMatchType] ?? 'unknown'} ${flow.trafficDirection}`
     case CAPTURE:
@@ -138,6 +138,9 @@ function sentence(name: string): string {
   const text = name.toLowerCase().replaceAll('_', ' ')
   return text.charAt(0).toUpperCase() + text.slice(1)
 }
+
+/** Where the datapath's words are not those of the name. */
+const REASONS: Readonly<Record<string, string>> = { POLICY_DENY: 'Policy denied by denylist' }
 
 /** A policy's verdict is about a policy, not about a packet. */
 const BY_POLICY: Readonly<Record<string, string>> = {

@@ -79,10 +79,12 @@ class Merge {
   async *events(): AsyncGenerator<FlowsEvent> {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure.error
-      yield* this.#told.splice(0)
-      const responses = this.#ready()
-      if (responses.length > 0) yield { kind: 'flows', responses }
-      else if (this.#sources.every(({ ended, size }) => ended && size === 0) && this.#told.length === 0) return
+      const event = this.#told.shift()
+      // From here to the wait nothing else runs: no change can be missed.
+      const responses = event === undefined ? this.#ready() : []
+      if (event !== undefined) yield event
+      else if (responses.length > 0) yield { kind: 'flows', responses }
+      else if (this.#sources.every(({ ended, size }) => ended && size === 0)) return
       else await this.#change()
     }
   }
