@@ -156,10 +156,10 @@ export class PolicyJudge {
 function missingMap({ map, who, query }: Case, node: string): PolicyDecision {
   const unknown: Unknown = {
     what: `whether policies of ${who} allow it (${query.direction})`,
-    missing: `the contents of ${map} of node ${node}`,
+    missing: `the contents of ${map} of node ${node}, as Cilium 1.19 has them`,
     evidence: null,
   }
-  const text = `${map} is not in the snapshot`
+  const text = `${map} is not in the snapshot, or not as Cilium 1.19 has it`
   return { verdict: 'unknown', actor: null, evidence: null, text, remedy: undefined, unknowns: [unknown] }
 }
 

@@ -108,9 +108,12 @@ export class CiliumMaps {
     return this.#endpoints.get(formatAddress(address))
   }
 
-  /** Policy of an endpoint; undefined when the snapshot doesn't have it. */
+  /** Policy of an endpoint; undefined when the snapshot doesn't have it, or a release had other rules of precedence than 1.19. */
   policy(endpoint: number): readonly Entry[] | undefined {
-    if (!this.#policies.has(endpoint)) this.#policies.set(endpoint, readEntries(this.snapshot, policyMap(endpoint)))
+    if (!this.#policies.has(endpoint)) {
+      const entries = readEntries(this.snapshot, policyMap(endpoint))
+      this.#policies.set(endpoint, entries?.every((entry) => entry.hasValue('precedence')) === true ? entries : undefined)
+    }
     return this.#policies.get(endpoint)
   }
 
