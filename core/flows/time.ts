@@ -29,3 +29,30 @@ export function formatTimestamp({ seconds, nanos }: Timestamp): string {
 export function compareTimestamps(a: Timestamp, b: Timestamp): number {
   return a.seconds - b.seconds || a.nanos - b.nanos
 }
+
+const UNITS: Readonly<Record<string, number>> = { ns: 1e-9, us: 1e-6, µs: 1e-6, ms: 1e-3, s: 1, m: 60, h: 3600, d: 86_400 }
+
+/**
+ * A moment as Hubble's --since takes it: how long ago (`5m`, `1h30m`), a date, or a date and time with zone down to the hour, the
+ * minute or more.
+ *
+ * @throws Error that shows the forms.
+ */
+export function parseMoment(text: string, now: Timestamp): Timestamp {
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?|\.\d+)(ns|us|µs|ms|s|m|h|d)/gy)]
+  if (parts.length > 0 && parts.reduce((length, [part]) => length + part.length, 0) === text.length) {
+    const ago = parts.reduce((sum, [, count, unit = '']) => sum + Number(count) * (UNITS[unit] ?? 0), 0)
+    return earlier(now, ago)
+  }
+  const date = /^(\d{4}-\d\d-\d\d)(?:T(\d\d)(?::(\d\d))?(Z|[+-]\d\d:\d\d))?$/.exec(text)
+  const [, day, hour = '00', minute = '00', zone = 'Z'] = date ?? []
+  const moment = parseTimestamp(date === null ? text : `${day}T${hour}:${minute}:00${zone}`)
+  if (moment === undefined) throw new Error(`\`${text}\` is no time: 5m, 2006-01-02 or 2006-01-02T15:04:05Z`)
+  return moment
+}
+
+function earlier({ seconds, nanos }: Timestamp, ago: number): Timestamp {
+  const left = nanos - Math.round((ago % 1) * 1e9)
+  const borrowed = Math.floor(left / 1e9)
+  return { seconds: seconds - Math.floor(ago) + borrowed, nanos: left - borrowed * 1e9 }
+}
