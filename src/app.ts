@@ -4,7 +4,10 @@ import * as vscode from 'vscode'
 import { registerCommands } from './commands.ts'
 import { Owner } from './disposable.ts'
 import { Failures } from './failures.ts'
+import { Flows } from './flows/flows.ts'
 import { YamlSupport } from './languageClient.ts'
+import { Finds } from './find/finds.ts'
+import { Maps } from './maps/maps.ts'
 import type { Prompts } from './prompts.ts'
 import type { LiveSource } from './sources/liveSource.ts'
 import { Sources } from './sources/sources.ts'
@@ -27,6 +30,9 @@ export class App extends Owner {
   readonly history: TraceHistory
   readonly traces: Traces
   readonly savedTraces: SavedTraceEditor
+  readonly flows: Flows
+  readonly maps: Maps
+  readonly finds: Finds
   readonly clusters: ClustersTree
   readonly status: StatusBar
 
@@ -48,9 +54,32 @@ export class App extends Owner {
         prompts,
       }),
     )
+    this.flows = this.own(
+      new Flows({
+        extensionUri: context.extensionUri,
+        sources: this.sources,
+        traces: this.traces,
+        failures: this.failures,
+        prompts,
+      }),
+    )
+    const { sources, failures, extensionUri, memory } = this
+    this.finds = this.own(new Finds({ extensionUri, sources, failures, evidence: this.traces.evidence }))
+    this.maps = this.own(
+      new Maps({
+        extensionUri,
+        sources,
+        failures,
+        prompts,
+        memory,
+        sourceOf: (facts) => this.traces.sourceOf(facts),
+        find: (source, query) => this.finds.open(source, query),
+      }),
+    )
+    this.own(this.traces.evidence.showMapsIn(this.maps))
     this.clusters = this.own(new ClustersTree(this.sources, this.failures))
     this.own(new TracesTree(this.history))
-    this.status = this.own(new StatusBar(this.sources))
+    this.status = this.own(new StatusBar(this.sources, this.flows))
     this.own(new YamlSupport(context.extensionUri, this.log))
     this.own(registerCommands(this))
   }

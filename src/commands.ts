@@ -7,7 +7,10 @@ import { PlumblineError } from '../cluster/errors.ts'
 import { deployAgent, removeAgent } from './agent/agentCommands.ts'
 import type { CommandId, Commands } from './contributions.ts'
 import type { App } from './app.ts'
-import { copyRbac, RemediableError } from './failures.ts'
+import { copyRbac } from './failures.ts'
+import { askFind } from './find/findCommand.ts'
+import { exportMap, openMapOf, watchMapOf } from './maps/mapCommands.ts'
+import { askable, pickSource } from './pickSource.ts'
 import type { FactSource } from './sources/factSource.ts'
 import { LiveSource } from './sources/liveSource.ts'
 import type { AskedTrace } from './trace/question.ts'
@@ -36,7 +39,7 @@ export function registerCommands(app: App): vscode.Disposable {
 }
 
 function handlers(app: App): Handlers {
-  const { sources, traces, history, prompts, log } = app
+  const { sources, traces, history, prompts, log, flows } = app
   const parts = { extensionUri: app.extensionUri, prompts, log }
   return {
     'plumbline.cluster.connect': async (item) => {
@@ -96,6 +99,24 @@ function handlers(app: App): Handlers {
     },
     'plumbline.trace.delete': (record) => record && history.remove(record),
     'plumbline.trace.clear': () => history.clear(),
+    'plumbline.flows.start': async () => (await flows.reveal()).choose(),
+    'plumbline.flows.stop': async () => (await flows.desk()).stop(),
+    'plumbline.flows.since': async () => (await flows.reveal()).run('since'),
+    'plumbline.flows.record': async () => (await flows.reveal()).record(),
+    'plumbline.flows.stopRecording': async () => (await flows.desk()).stopRecording(),
+    'plumbline.flows.open': async () => (await flows.reveal()).open(),
+    'plumbline.flows.export': async () => (await flows.desk()).exportKept(),
+    'plumbline.flows.clear': async () => (await flows.desk()).run('clear'),
+    'plumbline.flows.show': async (item) => {
+      if (item !== undefined) await (await flows.reveal()).showOnly(flowFilter(item), item.source)
+    },
+    'plumbline.map.open': (item) => openMapOf(app, item),
+    'plumbline.map.watch': (item) => watchMapOf(app, item),
+    'plumbline.map.export': (item) => exportMap(app, item),
+    'plumbline.find.address': (what) => askFind(app, what),
+    'plumbline.evidence.open': async (facts, evidence) => {
+      if (facts !== undefined && evidence !== undefined) await traces.evidence.open(facts, evidence)
+    },
     'plumbline.tree.loadMore': (item) => {
       if (item?.kind === 'more') app.clusters.loadMore(item.list)
     },
@@ -132,7 +153,7 @@ async function saveBundle(app: App, item: ClusterItem | undefined): Promise<void
 }
 
 async function askQuestion(app: App, from: FactSource | undefined, known: Partial<AskedTrace>): Promise<void> {
-  const source = from ?? (await pickSource(await askable(app), vscode.l10n.t('Trace in which cluster?')))
+  const source = from ?? (await pickSource(askable(app.sources), vscode.l10n.t('Trace in which cluster?')))
   if (source === undefined) return
   const facts = source.current ?? (await progress(vscode.l10n.t('Reading {0}', source.name), () => source.facts()))
   const asked = await pickQuestion({
@@ -144,16 +165,6 @@ async function askQuestion(app: App, from: FactSource | undefined, known: Partia
   if (asked === undefined) return
   await app.memory.update(LAST_KEY, asked)
   await app.traces.open(source, asked)
-}
-
-/** Bundles that are still being read count: one asks right after opening one. */
-async function askable({ sources }: App): Promise<readonly FactSource[]> {
-  const found = sources.all.filter((source) => source.current !== undefined || (source.kind === 'bundle' && !source.failure))
-  if (found.length > 0) return found
-  throw new RemediableError(vscode.l10n.t('Connect to a cluster or open a bundle first.'), [
-    { title: vscode.l10n.t('Connect…'), run: () => runCommand('plumbline.cluster.connect') },
-    { title: vscode.l10n.t('Open Bundle…'), run: () => runCommand('plumbline.bundle.open') },
-  ])
 }
 
 function placeOf(item: ClusterItem | undefined, end: 'from' | 'to'): Partial<AskedTrace> {
@@ -182,14 +193,20 @@ async function pickLive(
   return (await pickSource(fitting, vscode.l10n.t('Which cluster?'))) as LiveSource | undefined
 }
 
-async function pickSource(sources: readonly FactSource[], title: string): Promise<FactSource | undefined> {
-  if (sources.length <= 1) return sources[0]
-  const items = sources.map((source) => ({
-    label: source.name,
-    description: source instanceof LiveSource ? source.context.file : vscode.l10n.t('bundle'),
-    source,
-  }))
-  return (await vscode.window.showQuickPick(items, { title }))?.source
+/** Shows the flows of what a row stands for. */
+function flowFilter(item: ClusterItem): string {
+  switch (item.kind) {
+    case 'pod':
+      return `pod:${item.namespace}/${item.name}`
+    case 'service':
+      return `svc:${item.namespace}/${item.name}`
+    case 'namespace':
+      return `ns:${item.name}`
+    case 'node':
+      return `node:${item.name}`
+    default:
+      return ''
+  }
 }
 
 async function showActions(app: App): Promise<void> {
@@ -197,6 +214,8 @@ async function showActions(app: App): Promise<void> {
   const picked = await vscode.window.showQuickPick(
     [
       action(vscode.l10n.t('$(git-compare) Trace Packet…'), 'plumbline.trace.ask'),
+      action(vscode.l10n.t('$(pulse) Follow Flows…'), 'plumbline.flows.start'),
+      action(vscode.l10n.t('$(search) Find Everything About This Address…'), 'plumbline.find.address'),
       action(vscode.l10n.t('$(refresh) Refresh'), 'plumbline.cluster.refresh'),
       action(vscode.l10n.t('$(rocket) Deploy Agent…'), 'plumbline.agent.deploy'),
       action(vscode.l10n.t('$(archive) Save Bundle…'), 'plumbline.bundle.save'),

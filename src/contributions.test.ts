@@ -7,6 +7,9 @@ import { test } from 'node:test'
 import {
   COMMAND_IDS,
   CONTEXT_KEYS,
+  FIND_PANEL,
+  MAP_PANEL,
+  PANEL_CONTAINER,
   SAVED_TRACE_EDITOR,
   SAVED_TRACE_SUFFIX,
   SETTING_IDS,
@@ -28,7 +31,8 @@ test('commands, settings, views, editors and the walkthrough are the same in cod
   assert.deepEqual(sorted(contributes.commands.map((command: { command: string }) => command.command)), sorted(COMMAND_IDS))
   const settings = contributes.configuration.flatMap((group: { properties: object }) => Object.keys(group.properties))
   assert.deepEqual(sorted(settings), sorted(SETTING_IDS))
-  assert.deepEqual(sorted(contributes.views[VIEW_CONTAINER].map((view: { id: string }) => view.id)), sorted(Object.values(VIEWS)))
+  const views = [VIEW_CONTAINER, PANEL_CONTAINER].flatMap((container) => contributes.views[container])
+  assert.deepEqual(sorted(views.map((view: { id: string }) => view.id)), sorted(Object.values(VIEWS)))
   assert.deepEqual(
     contributes.walkthroughs.map((walkthrough: { id: string }) => walkthrough.id),
     [WALKTHROUGH],
@@ -37,7 +41,8 @@ test('commands, settings, views, editors and the walkthrough are the same in cod
     contributes.customEditors.map(({ viewType, selector }: { viewType: string; selector: object }) => [viewType, selector]),
     [[SAVED_TRACE_EDITOR, [{ filenamePattern: `*${SAVED_TRACE_SUFFIX}` }]]],
   )
-  assert.ok(manifest.activationEvents.includes(`onWebviewPanel:${TRACE_PANEL}`))
+  for (const panel of [TRACE_PANEL, MAP_PANEL, FIND_PANEL])
+    assert.ok(manifest.activationEvents.includes(`onWebviewPanel:${panel}`), panel)
 })
 
 test('menus and welcome views use commands and context keys that exist', () => {

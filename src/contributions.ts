@@ -5,6 +5,8 @@
  * that is in one and not in the other never ships.
  */
 
+import type { Evidence } from '../core/path/answer.ts'
+import type { FindQuestion } from './find/question.ts'
 import type { ClusterItem } from './trees/clusterItem.ts'
 import type { TraceRecord } from './trace/history.ts'
 
@@ -26,6 +28,20 @@ export interface Commands {
   'plumbline.trace.rerun': [record?: TraceRecord]
   'plumbline.trace.delete': [record?: TraceRecord]
   'plumbline.trace.clear': []
+  'plumbline.flows.start': []
+  'plumbline.flows.stop': []
+  'plumbline.flows.since': []
+  'plumbline.flows.record': []
+  'plumbline.flows.stopRecording': []
+  'plumbline.flows.open': []
+  'plumbline.flows.export': []
+  'plumbline.flows.clear': []
+  'plumbline.flows.show': [item?: ClusterItem]
+  'plumbline.map.open': [item?: ClusterItem]
+  'plumbline.map.watch': [item?: ClusterItem]
+  'plumbline.map.export': [item?: ClusterItem]
+  'plumbline.find.address': [what?: ClusterItem | FindQuestion]
+  'plumbline.evidence.open': [facts?: string, evidence?: Evidence]
   'plumbline.tree.loadMore': [item?: ClusterItem]
   'plumbline.status.show': []
   'plumbline.logs.show': []
@@ -41,6 +57,7 @@ export interface Settings {
   'plumbline.bundles': readonly string[]
   'plumbline.trace.factsMaxAge': number
   'plumbline.trace.proofConnections': number
+  'plumbline.flows.kept': number
   'plumbline.yaml.enabled': boolean
 }
 
@@ -53,13 +70,19 @@ export interface ContextKeys {
   /** Looking for kubeconfig files has ended, and found no context. */
   'plumbline.noContexts': boolean
   'plumbline.hasTraces': boolean
+  /** Flows are being followed. */
+  'plumbline.hasFlows': boolean
 }
 
 export type ContextKey = keyof ContextKeys
 
-export const VIEWS = { clusters: 'plumbline.clusters', traces: 'plumbline.traces' } as const
+export const VIEWS = { clusters: 'plumbline.clusters', traces: 'plumbline.traces', flows: 'plumbline.flows' } as const
 export const VIEW_CONTAINER = 'plumbline'
+/** The one at the bottom. */
+export const PANEL_CONTAINER = 'plumblinePanel'
 export const TRACE_PANEL = 'plumbline.trace'
+export const MAP_PANEL = 'plumbline.map'
+export const FIND_PANEL = 'plumbline.find'
 export const SAVED_TRACE_EDITOR = 'plumbline.savedTrace'
 export const SAVED_TRACE_SUFFIX = '.plumbline-trace.json'
 export const WALKTHROUGH = 'plumbline.start'
@@ -83,6 +106,20 @@ export const COMMAND_IDS = Object.keys({
   'plumbline.trace.rerun': 0,
   'plumbline.trace.delete': 0,
   'plumbline.trace.clear': 0,
+  'plumbline.flows.start': 0,
+  'plumbline.flows.stop': 0,
+  'plumbline.flows.since': 0,
+  'plumbline.flows.record': 0,
+  'plumbline.flows.stopRecording': 0,
+  'plumbline.flows.open': 0,
+  'plumbline.flows.export': 0,
+  'plumbline.flows.clear': 0,
+  'plumbline.flows.show': 0,
+  'plumbline.map.open': 0,
+  'plumbline.map.watch': 0,
+  'plumbline.map.export': 0,
+  'plumbline.find.address': 0,
+  'plumbline.evidence.open': 0,
   'plumbline.tree.loadMore': 0,
   'plumbline.status.show': 0,
   'plumbline.logs.show': 0,
@@ -95,6 +132,7 @@ export const SETTING_IDS = Object.keys({
   'plumbline.bundles': 0,
   'plumbline.trace.factsMaxAge': 0,
   'plumbline.trace.proofConnections': 0,
+  'plumbline.flows.kept': 0,
   'plumbline.yaml.enabled': 0,
 } satisfies Record<SettingId, 0>)
 
@@ -102,4 +140,5 @@ export const CONTEXT_KEYS = Object.keys({
   'plumbline.hasFacts': 0,
   'plumbline.noContexts': 0,
   'plumbline.hasTraces': 0,
+  'plumbline.hasFlows': 0,
 } satisfies Record<ContextKey, 0>)

@@ -33,6 +33,9 @@ export interface ServiceMap {
   readonly left: number
 }
 
+/** Name of an end of which nobody knows anything. */
+export const UNKNOWN_END = 'unknown'
+
 interface Pair {
   readonly source: number
   readonly destination: number
@@ -125,7 +128,7 @@ function endOf(endpoint: Endpoint | null, workloads: ReadonlyMap<string, string>
     return { id: JSON.stringify([endpoint.namespace, name]), namespace: endpoint.namespace, name, kind: 'workload' }
   }
   const node = reserved.find((name) => ['host', 'remote-node', 'kube-apiserver', 'health', 'ingress'].includes(name))
-  const name = node ?? reserved[0] ?? 'unknown'
+  const name = node ?? reserved[0] ?? UNKNOWN_END
   return { id: JSON.stringify(['', name]), namespace: '', name, kind: node === undefined ? 'outside' : 'node' }
 }
 

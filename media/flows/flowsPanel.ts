@@ -84,6 +84,7 @@ export class FlowsPanel extends LightElement {
   #seenEnd = 0
   #recount: ReturnType<typeof setTimeout> | undefined
   #recounted = ''
+  #restFor = RECOUNT_MS
   #detailsAsked: AbortController | undefined
 
   constructor(bridge: Bridge<FlowsPanelContract>, host: Pick<Host, 'recall' | 'remember'>) {
@@ -314,7 +315,7 @@ export class FlowsPanel extends LightElement {
   #openTab(tab: Tab): void {
     this.#remember({ tab })
     this.#recounted = ''
-    this.#count()
+    void this.#count()
   }
 
   /** Shows the flows of a filter: where a press on a drop, an end or a line leads. */
@@ -341,26 +342,29 @@ export class FlowsPanel extends LightElement {
     this.#setFilter([...rest, `since:${iso(from)}`, `until:${iso(to)}`].join(' '))
   }
 
-  /** Counts what is in sight, now and then, when there is something new. */
+  /** Counts what is in sight anew, now and then, when there is something new. */
   #countLater(): void {
     this.#recount ??= setTimeout(
       () => {
         this.#recount = undefined
-        this.#count()
+        void this.#count()
       },
-      this.#recounted === '' ? 0 : RECOUNT_MS,
+      this.#recounted === '' ? 0 : this.#restFor,
     )
   }
 
-  #count(): void {
+  async #count(): Promise<void> {
     const { state, ui } = this
     if (state === null) return
     const of = `${state.generation}/${state.first + state.count}/${state.came}/${ui.tab}/${ui.chart}`
     if (of === this.#recounted) return
     this.#recounted = of
-    if (ui.chart && state.kept > 0) void this.#fetch('rate', { buckets: BUCKETS })
-    if (ui.tab === 'drops') void this.#fetch('drops', {})
-    if (ui.tab === 'map') void this.#fetch('serviceMap', {})
+    const began = performance.now()
+    if (ui.chart && state.kept > 0) await this.#fetch('rate', { buckets: BUCKETS })
+    if (ui.tab === 'drops') await this.#fetch('drops', {})
+    if (ui.tab === 'map') await this.#fetch('serviceMap', {})
+    // Of many flows it takes the host a while: it has other things to do as well.
+    this.#restFor = Math.max(RECOUNT_MS, 10 * (performance.now() - began))
   }
 
   async #fetch(what: 'rate' | 'drops' | 'serviceMap', params: { buckets: number } | Record<string, never>): Promise<void> {

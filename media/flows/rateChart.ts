@@ -75,7 +75,7 @@ export class RateChart extends LightElement {
       height: HEIGHT,
       legend: { show: false },
       cursor: { y: false, points: { show: false }, drag: { x: true, y: false, setScale: false } },
-      scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.1)] } },
+      scales: { y: { range: (_, __, max) => [0, ceiling(max)] } },
       axes: [
         { stroke: quiet, grid: { show: false }, ticks: grid, font, size: 24, gap: 3, incrs: SECONDS },
         {
@@ -85,8 +85,7 @@ export class RateChart extends LightElement {
           font,
           size: 44,
           gap: 4,
-          space: 18,
-          incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 50_000, 100_000],
+          splits: (plot) => [0, plot.scales['y']?.max ?? 1],
         },
       ],
       series: [
@@ -111,6 +110,12 @@ export class RateChart extends LightElement {
     this.onChoose(plot.posToVal(left, 'x'), plot.posToVal(left + width, 'x'))
     plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false)
   }
+}
+
+/** The next of 1, 2, 5, 10, 20, … */
+function ceiling(max: number): number {
+  const power = 10 ** Math.floor(Math.log10(Math.max(1, max)))
+  return ([1, 2, 5, 10].find((step) => step * power >= max) ?? 10) * power
 }
 
 function stepped(): uPlot.Series.PathBuilder {
