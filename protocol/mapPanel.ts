@@ -17,7 +17,7 @@ export interface MapPanelContract {
     readonly position: readonly [{ key: string }, { position: number | null }]
     /** Shows what matches, from now on. A wrong expression changes nothing. */
     readonly filter: readonly [{ text: string }, FilterOutcome]
-    /** By a column's id; null: as the kernel gives them. */
+    /** By a column's id; null: by key, or as the kernel gives them when there are very many. */
     readonly sort: readonly [{ sort: MapSort | null }, null]
     /** Reads the map anew. */
     readonly refresh: readonly [Record<string, never>, null]

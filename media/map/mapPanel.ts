@@ -283,7 +283,7 @@ export class MapPanel extends LightElement {
     this.problem = outcome.ok ? null : { at: outcome.at, reason: outcome.message }
   }
 
-  /** Up, down, and as the kernel has them. */
+  /** Up, down, and back to the order of keys. */
   readonly #sort = (column: string): void => {
     const sort = this.view?.sort ?? null
     const next = sort?.column !== column ? { column, descending: false } : sort.descending ? null : { column, descending: true }

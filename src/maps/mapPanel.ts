@@ -10,10 +10,11 @@ import { Owner } from '../disposable.ts'
 import type { Failures } from '../failures.ts'
 import type { Prompts } from '../prompts.ts'
 import { WebviewPage } from '../webview/page.ts'
+import { mapAnswers, positionOf, rowOf } from './mapAnswers.ts'
 import { hex } from './mapFollower.ts'
 import { MapModel } from './mapModel.ts'
 import type { OpenedMap } from './openMap.ts'
-import { entryText, mapEntry, mapRows, mapView } from './mapView.ts'
+import { entryText, mapView } from './mapView.ts'
 import { readerOf, shapeOfMap, whyUnreadable } from './readers.ts'
 
 export interface MapPanelParts {
@@ -25,8 +26,6 @@ export interface MapPanelParts {
   readonly rememberFilter: (text: string) => void
   readonly find: (query: string) => Promise<void>
 }
-
-const MOST_ROWS = 1_000
 
 /** One map of one node in an editor: the host's side. */
 export class MapPanel extends Owner {
@@ -115,7 +114,7 @@ export class MapPanel extends Owner {
 
   /** Whether there is an entry of that key (hexadecimal). */
   holds(key: string): boolean {
-    return this.#rowOf(key) >= 0
+    return rowOf(this.model, key) >= 0
   }
 
   /** Saves the entries; null when the person changed their mind. */
@@ -139,37 +138,9 @@ export class MapPanel extends Owner {
   #handlers(): ConstructorParameters<typeof WebviewPage<MapPanelContract>>[1]['handlers'] {
     const { model } = this
     return {
-      rows: async ({ from, to }) => {
-        const first = Math.max(0, Math.floor(from))
-        return { rows: mapRows(model, first, Math.min(Math.floor(to), first + MOST_ROWS)) }
-      },
-      entry: async ({ key }) => {
-        const row = this.#rowOf(key)
-        return row < 0 ? null : mapEntry(model, row)
-      },
-      position: async ({ key }) => {
-        const position = this.#positionOf(key)
-        return { position: position < 0 ? null : position }
-      },
-      filter: async ({ text }) => {
-        const outcome = model.setFilter(text)
-        if (outcome.ok && model.filterText !== '') this.#parts.rememberFilter(model.filterText)
-        return outcome
-      },
-      sort: async ({ sort }) => {
-        model.setSort(sort)
-        return null
-      },
+      ...mapAnswers(model, (text) => this.#parts.rememberFilter(text)),
       refresh: async () => {
         void this.refresh()
-        return null
-      },
-      cancel: async () => {
-        model.cancel()
-        return null
-      },
-      watch: async ({ watch }) => {
-        this.watch(watch)
         return null
       },
       export: ({ format, rows }) => this.export(format, rows),
@@ -185,7 +156,7 @@ export class MapPanel extends Owner {
   }
 
   async #copy(key: string, as: 'text' | 'json' | 'hex'): Promise<void> {
-    const row = this.#rowOf(key)
+    const row = rowOf(this.model, key)
     if (row < 0) return
     const { model } = this
     const { table, row: inTable } = model.store.locate(row)
@@ -199,18 +170,9 @@ export class MapPanel extends Owner {
     await vscode.env.clipboard.writeText(text)
   }
 
-  #rowOf(key: string): number {
-    return this.model.store.find(Buffer.from(key, 'hex'))
-  }
-
-  #positionOf(key: string): number {
-    const row = this.#rowOf(key)
-    return row < 0 ? -1 : this.model.rows.indexOf(row)
-  }
-
   #reveal(): void {
     const key = this.#wantedKey
-    const position = key === undefined ? -1 : this.#positionOf(key)
+    const position = key === undefined ? -1 : positionOf(this.model, key)
     if (key === undefined || position < 0) return
     this.#page.tell('reveal', { position, key })
     this.#wantedKey = undefined

@@ -116,7 +116,7 @@ function entryField(table: MapTable, column: TableColumn, row: number): EntryFie
   return {
     side: column.side,
     name: column.name,
-    text: printable(cell.text === plain ? plain : `${cell.text} (${plain})`),
+    text: printable(cell.text === plain || cell.text === '' ? plain : `${cell.text} (${plain})`),
     meaning: cell.name === undefined ? null : printable(cell.name),
     bytes: table.layout?.perCpu === true && column.side === 'value' ? null : (columnBytes(table, column) ?? null),
     find: findable(column, cell.value),

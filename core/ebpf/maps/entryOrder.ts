@@ -8,7 +8,7 @@ import type { Cell, MapTable } from './table.ts'
 /** Which entries are shown, and in which order. */
 export interface Wanted {
   readonly filter: FilterExpression | undefined
-  /** Index into the table's columns; undefined: as the kernel gave them. */
+  /** Index into the table's columns; undefined: by the bytes of their keys, unless they are too many for an order nobody asked for. */
   readonly sort: { readonly column: number; readonly descending: boolean } | undefined
 }
 
@@ -22,11 +22,23 @@ export type Pause = () => Promise<void>
  */
 export async function orderRows(store: EntryStore, wanted: Wanted, pause: Pause): Promise<Uint32Array> {
   const rows = await matchingRows(store, wanted.filter, pause)
-  if (wanted.sort === undefined) return rows
+  if (wanted.sort === undefined) return rows.length > MOST_BY_KEY ? rows : byKey(store, rows)
   const { column, descending } = wanted.sort
   const keys = await sortKeys(store, rows, column, pause)
   const positions = await sorted(keys, descending, pause)
   return positions.map((position) => rows[position] ?? 0)
+}
+
+/** Hash tables have no order of their own; beyond so many, nobody reads from the top. */
+const MOST_BY_KEY = 20_000
+
+function byKey(store: EntryStore, rows: Uint32Array): Uint32Array {
+  const { keySize } = store.shape
+  return rows.slice().sort((a, b) => {
+    const [left, right] = [store.raw(a), store.raw(b)]
+    for (let i = 0; i < keySize; i++) if (left[i] !== right[i]) return (left[i] ?? 0) - (right[i] ?? 0)
+    return 0
+  })
 }
 
 async function matchingRows(store: EntryStore, filter: FilterExpression | undefined, pause: Pause): Promise<Uint32Array> {
