@@ -37,9 +37,9 @@ function ruleRow(
     <td>${foreign(from)} ${icon('arrow-right', { tone: 'quiet' })}<span class="spoken"> to </span> ${foreign(to)}</td>
     <td class="end">${exact(count)}</td>
     <td class="row-actions">
-      ${linkButton('Show Flows', `Show the flows dropped by ${title}`, () => onFilter(filter))}
-      ${linkButton('Trace', `Trace a packet dropped by ${title}`, () => act('trace', seq))}
-      ${hasPolicy ? linkButton('Show Policy', `Show the policy of ${title}`, () => act('policy', seq)) : nothing}
+      ${linkButton('Show Flows', `Show Flows: dropped by ${title}`, () => onFilter(filter))}
+      ${linkButton('Trace', `Trace: a packet dropped by ${title}`, () => act('trace', seq))}
+      ${hasPolicy ? linkButton('Show Policy', `Show Policy: ${title}`, () => act('policy', seq)) : nothing}
     </td>
   </tr>`
 }

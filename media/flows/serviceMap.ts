@@ -36,7 +36,7 @@ export function serviceMap(map: MapOfServices | null, onFilter: (text: string) =
 
 function nodeView({ node, x, y, width, height }: PlacedNode, onFilter: (text: string) => void): TemplateResult {
   const label = `${node.namespace === '' ? '' : `${node.namespace}/`}${node.name}`
-  return svg`<g class="map-node ${node.kind}" role="button" tabindex="0" aria-label="Show flows of ${printable(label)}"
+  return svg`<g class="map-node ${node.kind}" role="button" tabindex="0" aria-label=${printable(`${shortName(node.name)}: show flows of ${label}`)}
       @click=${() => onFilter(node.filter)} @keydown=${(event: KeyboardEvent) => press(event, () => onFilter(node.filter))}>
       <title>${printable(label)}</title>
       <rect x=${x} y=${y} width=${width} height=${height} rx=${node.kind === 'workload' ? 5 : height / 2}></rect>
@@ -48,7 +48,7 @@ function edgeView({ edge, points, label }: PlacedEdge, map: MapOfServices, onFil
   const kind = edge.dropped > 0 ? 'dropped' : 'forwarded'
   const path = pathOf(points)
   const text = edge.dropped > 0 ? `${edgeLabel(edge)} ⊘ ${exact(edge.dropped)}` : edgeLabel(edge)
-  return svg`<g class="map-edge ${kind}" role="button" tabindex="0" aria-label=${edgeWords(edge, map)}
+  return svg`<g class="map-edge ${kind}" role="button" tabindex="0" aria-label=${printable(`${text}: ${edgeWords(edge, map)}`)}
       @click=${() => onFilter(edge.filter)} @keydown=${(event: KeyboardEvent) => press(event, () => onFilter(edge.filter))}>
       <title>${edgeWords(edge, map)}</title>
       <path class="map-hit" d=${path}></path>
@@ -63,7 +63,7 @@ function edgeLine(edge: MapEdge, map: MapOfServices, onFilter: (text: string) =>
     ${edge.dropped > 0 ? icon('circle-slash', { tone: 'bad' }) : icon('check', { tone: 'good' })}
     ${foreign(from)} ${icon('arrow-right', { tone: 'quiet' })}<span class="spoken"> to </span> ${foreign(to)}
     <p><span class="note">${foreign(edge.ports.join(', '))} · ${exact(edge.forwarded)} forwarded${edge.dropped > 0 ? html` · <span class="bad">${exact(edge.dropped)} dropped</span>` : nothing}</span>
-    ${linkButton('Show Flows', `Show flows: ${edgeWords(edge, map)}`, () => onFilter(edge.filter))}</p>
+    ${linkButton('Show Flows', `Show Flows: ${edgeWords(edge, map)}`, () => onFilter(edge.filter))}</p>
   </li>`
 }
 

@@ -58,11 +58,13 @@ async function rowCount(page: Page, count: number): Promise<void> {
   await page.locator(`[role=grid][aria-rowcount="${count + 1}"]`).waitFor()
 }
 
-/** The row the keyboard is at, as it is read aloud. */
-function active(page: Page): Promise<string> {
-  return page.evaluate(
-    `(document.getElementById(document.querySelector('[role=grid]').getAttribute('aria-activedescendant'))?.innerText ?? '').replace(/\\s+/g, ' ')`,
+/** The row the keyboard is at, as it is read aloud, once it is drawn. */
+async function active(page: Page): Promise<string> {
+  await page.waitForTimeout(50)
+  const read = await page.waitForFunction<string>(
+    `(document.getElementById(document.querySelector('[role=grid]').getAttribute('aria-activedescendant'))?.innerText ?? '').replace(/\\s+/g, ' ').trim()`,
   )
+  return read.jsonValue() as Promise<string>
 }
 
 const SHOWN: Readonly<Record<string, { readonly options?: FlowsOptions; readonly act?: (page: Page) => Promise<unknown> }>> = {
@@ -291,7 +293,7 @@ describe('the filter', () => {
   test('nothing matches: one action takes the filter away', async () => {
     const page = await show()
     await box(page).fill('pod:none/such')
-    await page.getByRole('button', { name: 'Clear Filter' }).click()
+    await page.getByRole('button', { name: 'Clear Filter', exact: true }).click()
     await rowCount(page, everything.length)
     assert.equal(await box(page).inputValue(), '')
   })
@@ -321,7 +323,7 @@ describe('drops, map and rate', () => {
     assert.match(await text(page.locator('.drops h2').first()), /POLICY_DENIED 10/)
     await rule.getByRole('button', { name: /^Trace/ }).click()
     assert.equal(current().acts[0]?.action, 'trace')
-    await rule.getByRole('button', { name: /Show the flows/ }).click()
+    await rule.getByRole('button', { name: /^Show Flows/ }).click()
     await rowCount(page, 4)
   })
 
