@@ -10,14 +10,14 @@ import type { Attempt } from './dialler.ts'
 import { addressOf } from './questions.ts'
 
 /** Whether the connection looks, from both its ends, as this outcome says. */
-export function explains(facts: ClusterFacts, outcome: Outcome, { ok, answer, error }: Attempt): boolean {
+export function explains(facts: ClusterFacts, outcome: Outcome, { ok, answer, error, remote }: Attempt): boolean {
   const { verdict, destination, source } = outcome
   // Nobody beyond is known to have an address that belongs to a Service.
   if (verdict === 'forwarded' && isFrontend(facts, destination.ip)) return true
   if (!ok) {
-    if (error === 'timeout') return verdict === 'dropped'
     // Delivered to a node on whose port nobody listens.
     const atNode = verdict === 'delivered' && facts.objects.nodeAt(addressOf(destination.ip)) !== undefined
+    if (error === 'timeout') return verdict === 'dropped' || (atNode && isErrorLost(outcome, remote))
     return verdict === 'rejected' || (error === 'refused' && atNode)
   }
   if (verdict !== 'delivered' && verdict !== 'forwarded') return false
@@ -25,6 +25,11 @@ export function explains(facts: ClusterFacts, outcome: Outcome, { ok, answer, er
   if (verdict === 'forwarded' || answer === undefined) return true
   const client = answer.client.slice(0, answer.client.lastIndexOf(':')).replace(/^\[|\]$/g, '')
   return client === source.ip && answer.host === hostAt(facts, outcome)
+}
+
+/** For UDP a refusal is an ICMP message, which Cilium's NAT for IPv6 does not bring back to a pod behind it. */
+function isErrorLost({ masquerade, destination }: Outcome, remote: string): boolean {
+  return masquerade && remote.startsWith('udp/') && addressOf(destination.ip).family === 6
 }
 
 function isFrontend({ objects }: ClusterFacts, ip: string): boolean {
