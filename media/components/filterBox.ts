@@ -195,9 +195,9 @@ export class FilterBox extends LightElement {
         this.onDone(this.value)
         return true
       case 'Escape':
-        if (!open) return false
+        // Also of completions that are still to come.
         this.#close()
-        return true
+        return open
       case ' ':
         if (!ctrlKey) return false
         void this.#offer()
@@ -216,6 +216,7 @@ export class FilterBox extends LightElement {
   #recall(by: number): void {
     const to = this.#past + by
     if (to < -1 || to >= this.history.length) return
+    this.#close()
     if (this.#past === -1) this.#typed = this.value
     this.#set(to === -1 ? this.#typed : (this.history[to] ?? ''))
     this.#past = to

@@ -25,7 +25,9 @@ export function openMenu(label: string, items: readonly MenuItem[], x: number, y
   const before = document.activeElement
   const host = document.createElement('div')
   host.className = 'menu-host'
-  document.body.append(host)
+  // Within the page's landmark, where it is found.
+  const page = document.querySelector('main') ?? document.body
+  page.append(host)
   const elsewhere = (event: Event) => {
     if (event.target instanceof Node && !host.contains(event.target)) close()
   }

@@ -86,6 +86,7 @@ export class FlowsPanel extends LightElement {
   #recounted = ''
   #restFor = RECOUNT_MS
   #detailsAsked: AbortController | undefined
+  #applying: Promise<void> = Promise.resolve()
 
   constructor(bridge: Bridge<FlowsPanelContract>, host: Pick<Host, 'recall' | 'remember'>) {
     super()
@@ -158,7 +159,7 @@ export class FlowsPanel extends LightElement {
           .history=${this.ui.history}
           .complete=${(text: string, at: number) => this.#bridge.request('complete', { text, at })}
           .onInput=${(text: string) => void this.#apply(text)}
-          .onDone=${(text: string) => this.problem === null && this.#remember({ history: remembering(this.ui.history, text) })}
+          .onDone=${(text: string) => void this.#used(text)}
         ></filter-box>
         ${actions(state, {
           run: (command) => this.#run(command),
@@ -329,7 +330,18 @@ export class FlowsPanel extends LightElement {
     void this.#apply(text)
   }
 
-  async #apply(text: string): Promise<void> {
+  /** Remembers a filter that could be understood. */
+  async #used(text: string): Promise<void> {
+    await this.#applying
+    if (this.problem === null && this.text === text) this.#remember({ history: remembering(this.ui.history, text) })
+  }
+
+  #apply(text: string): Promise<void> {
+    this.#applying = this.#filterBy(text)
+    return this.#applying
+  }
+
+  async #filterBy(text: string): Promise<void> {
     this.text = text
     const filtered = await this.#attempt(this.#bridge.request('filter', { text }))
     if (filtered === undefined || this.text !== text) return

@@ -98,7 +98,12 @@ const SHOWN: Readonly<Record<string, { readonly options?: FlowsOptions; readonly
     },
     act: (page) => page.locator('.stats').click(),
   },
-  error: { act: (page) => page.getByRole('combobox', { name: 'Filter flows' }).fill('verdict:dropped nosuch:3 port:80') },
+  error: {
+    act: async (page) => {
+      await page.getByRole('combobox', { name: 'Filter flows' }).fill('verdict:dropped nosuch:3 port:80')
+      await page.keyboard.press('Escape')
+    },
+  },
   'nothing matches': { act: (page) => page.getByRole('combobox', { name: 'Filter flows' }).fill('pod:none/such') },
   'not connected': { options: { before: () => {}, surroundings: { cluster: null, problem: null } } },
   'not followed yet': { options: { before: () => {} } },
