@@ -53,7 +53,7 @@ func main() {
 
 	rng := rand.New(rand.NewPCG(*seed, 0))
 	var results []result
-	for _, t := range tables() {
+	for _, t := range append(tables(), features()...) {
 		r, err := fill(t, *count, rng)
 		if err != nil {
 			log.Fatalf("maporacle: %s: %v", t.name, err)

@@ -46,6 +46,8 @@ func tables() []table {
 		{"cilium_node_map_v2", ebpf.Hash, 0, node},
 		{"cilium_policy_v2_00042", ebpf.LPMTrie, lpm, policy},
 		{"cilium_ct4_global", ebpf.LRUHash, 0, connection4},
+		{"cilium_ct_any4_global", ebpf.LRUHash, 0, connection4},
+		{"cilium_ct6_global", ebpf.LRUHash, 0, connection6},
 		{"cilium_ct_any6_global", ebpf.LRUHash, 0, connection6},
 		{"cilium_snat_v4_external", ebpf.LRUHash, 0, nat4},
 		{"cilium_snat_v6_external", ebpf.LRUHash, 0, nat6},
@@ -242,7 +244,7 @@ func endpoint(r *rand.Rand) entry {
 		for i := range 6 {
 			m[i] = u8(r)
 		}
-		return m, net.HardwareAddr(m[:6]).String()
+		return m, macText(m)
 	}
 	mac, macText := hardware()
 	nodeMac, nodeMacText := hardware()

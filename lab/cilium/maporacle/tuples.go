@@ -4,6 +4,7 @@ package main
 
 import (
 	"math/rand/v2"
+	"net"
 	"unsafe"
 
 	"github.com/cilium/cilium/pkg/mac"
@@ -58,6 +59,8 @@ func nat6(r *rand.Rand) entry {
 	expect["port"] = v.ToHost().(*nat.NatEntry6).Port
 	return entry{(&nat.NatKey6{TupleKey6Global: t}).ToNetwork(), v, expect}
 }
+
+func macText(bytes [8]byte) string { return net.HardwareAddr(bytes[:6]).String() }
 
 func macOf(bytes [8]byte) mac.Uint64MAC { return *(*mac.Uint64MAC)(unsafe.Pointer(&bytes)) }
 
