@@ -14,7 +14,7 @@ export interface Message<T> {
   readonly sparse: ReadonlyMap<number, Field>
   /** By both names that protobuf's JSON takes: `pod_name`, `podName`. */
   readonly byName: ReadonlyMap<string, Field>
-  /** The message when nothing of it is said. Its lists are shared and frozen. */
+  /** The message when nothing of it is said. Not frozen: engines copy frozen objects at half the speed. Its lists are. */
   readonly empty: T
 }
 
@@ -48,13 +48,18 @@ export type Kind =
 type Spec<T> = Omit<Field, 'key'> & { readonly value?: T }
 
 export function message<T extends object>(specs: { readonly [K in keyof T]: Spec<T[K]> }): Message<T> {
-  const fields = Object.entries<Spec<unknown>>(specs).map(([key, spec]): Field => ({ ...spec, key }))
+  const fields = Object.entries<Spec<unknown>>(specs).map(([key, spec]) => fieldFrom(key, spec))
   const byNumber: (Field | undefined)[] = []
   for (const field of fields) if (field.number < DENSE) byNumber[field.number] = field
   const sparse = new Map(fields.filter(({ number }) => number >= DENSE).map((field) => [field.number, field]))
   const byName = new Map(fields.flatMap((field) => [field.name, camelCase(field.name)].map((name) => [name, field] as const)))
   const empty = Object.fromEntries(fields.map((field) => [field.key, emptyValue(field)])) as T
-  return { fields, byNumber, sparse, byName, empty: Object.freeze(empty) }
+  return { fields, byNumber, sparse, byName, empty }
+}
+
+/** All fields are objects of one shape, so that engines read them fast. */
+function fieldFrom(key: string, { number, name, repeated, kind, wireType, message: of, names, unique }: Spec<unknown>): Field {
+  return { key, number, name, repeated, kind, wireType, message: of, names, unique }
 }
 
 const DENSE = 256
