@@ -10,6 +10,7 @@ import { type ClusterFacts, loadCluster } from '../../core/facts/cluster.ts'
 import { holdLab, MANIFESTS, openSession } from './lab.ts'
 
 export interface LiveCluster {
+  readonly kubeconfig: string
   readonly session: ClusterSession
   /** Everything as it is now. */
   facts(): Promise<ClusterFacts>
@@ -26,6 +27,7 @@ export async function openLiveCluster(proxy: string): Promise<LiveCluster> {
   await deployment.apply()
   await deployment.waitReady()
   return {
+    kubeconfig: lab.kubeconfig,
     session,
     facts: async () => {
       const { files, problems } = await session.collect()

@@ -118,6 +118,8 @@ export class Workbench {
         .filter({ has: this.page.locator('.label-name').getByText(label, { exact: true }) })
         .first()
       if ((await row.getAttribute('aria-expanded')) !== 'true') await row.click()
+      // A row's tooltip would cover the next ones.
+      await this.page.mouse.move(720, 500)
       await row.and(this.page.locator('[aria-expanded="true"]')).waitFor()
     }
   }
