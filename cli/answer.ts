@@ -32,6 +32,8 @@ export async function answer(request: TraceRequest, source: FactSource, io: Io):
     case 'objects':
       return answerFrom(loadCluster(openManifests(source.paths)), request, io)
     case 'rules':
+      if (request.ebpfSource === 'cilium' || request.ebpfSource === 'plumbline')
+        throw withoutMaps('the rules', request.ebpfSource)
       return answerLoose(request, source, io)
   }
 }
@@ -61,7 +63,6 @@ function answerFrom(facts: ClusterFacts, request: TraceRequest, io: Io): TraceAn
 
 /** What was asked for, and nothing else in its place. */
 function datapathsFor(facts: ClusterFacts, { ebpfSource }: TraceRequest): Datapaths {
-  const remedy = '`--ebpf-source planned` compiles the lane from the objects'
   switch (ebpfSource) {
     case undefined:
       return datapathsOf(facts)
@@ -69,10 +70,17 @@ function datapathsFor(facts: ClusterFacts, { ebpfSource }: TraceRequest): Datapa
       return plannedDatapaths(facts)
     case 'cilium': {
       const found = ciliumDatapaths(facts)
-      if (found === undefined) throw new CliError(EXIT.facts, `${facts.name}: holds no eBPF maps of Cilium; ${remedy}`)
+      if (found === undefined) throw withoutMaps(facts.name, ebpfSource)
       return found
     }
     case 'plumbline':
-      throw new CliError(EXIT.facts, `${facts.name}: holds no eBPF maps of Plumbline that can be read; ${remedy}`)
+      throw withoutMaps(facts.name, ebpfSource)
   }
+}
+
+const WHOSE = { cilium: 'of Cilium', plumbline: 'of Plumbline that can be read' } as const
+
+function withoutMaps(what: string, source: keyof typeof WHOSE): CliError {
+  const remedy = '`--ebpf-source planned` compiles the lane from the objects'
+  return new CliError(EXIT.facts, `${what}: no eBPF maps ${WHOSE[source]}; ${remedy}`)
 }

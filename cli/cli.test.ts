@@ -93,6 +93,11 @@ const usage: readonly (readonly [what: string, args: readonly string[], message:
     ['trace', '--iptables-save', GOOD, ...ENDS, '--lane', 'ebpf'],
     /rules alone have a netfilter lane only/,
   ],
+  [
+    'what an eBPF lane is read from, which rules alone lack',
+    ['trace', '--iptables-save', GOOD, ...ENDS, '--ebpf-source', 'planned'],
+    /rules alone have a netfilter lane only/,
+  ],
   ['an invalid mark', ['trace', '--iptables-save', GOOD, ...ENDS, '--mark', '0x1ffffffff'], /is not a 32-bit number/],
   ['proof without a cluster', ['trace', '--iptables-save', GOOD, ...ENDS, '--prove'], /needs a live cluster/],
   ['hooks of a cluster', ['trace', '--objects', OBJECTS, ...ENDS, '--hook-path', 'input'], /in a cluster, routes decide/],
@@ -188,7 +193,7 @@ const unreadable: readonly (readonly [what: string, facts: () => readonly string
   [
     'maps that are not there',
     () => ['--objects', OBJECTS, '--from', 'pod:shop/client-n1', '--ebpf-source', 'cilium'],
-    /holds no eBPF maps of Cilium/,
+    /no eBPF maps of Cilium/,
   ],
   ['no kubeconfig', () => ['--kubeconfig', join(place, 'absent')], /absent: no such file/],
   ['a broken kubeconfig', () => ['--kubeconfig', file('broken.kubeconfig', 'a: b\nc: [1\n')], /broken\.kubeconfig:\d+: /],

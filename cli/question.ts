@@ -140,7 +140,8 @@ function checkSource(request: TraceRequest, source: FactSource): void {
       `\`--${request.oif === undefined ? 'hook-path' : 'oif'}\` is for rules without a cluster; in a cluster, routes decide`,
     )
   }
-  if (source.kind === 'rules' && source.objects.length === 0 && (request.lane ?? 'netfilter') !== 'netfilter') {
+  const wantsEbpf = (request.lane ?? 'netfilter') !== 'netfilter' || request.ebpfSource !== undefined
+  if (source.kind === 'rules' && source.objects.length === 0 && wantsEbpf) {
     throw new UsageError('rules alone have a netfilter lane only; with `--objects`, an eBPF lane can be planned')
   }
   if (request.lane === 'netfilter' && request.ebpfSource !== undefined)

@@ -199,6 +199,44 @@ for (const name of recorded) {
   })
 }
 
+test('the eBPF lane is read from what was asked for, and from nothing else', async () => {
+  const path = join(place, 'sources')
+  const header = new TextEncoder().encode('{"schema":"plumbline.bundle/v1"}')
+  writeBundle(memoryFiles('sources', new Map([['bundle.json', header], ...rawFiles('half')])), path)
+  const ends = ['--bundle', path, '--from', 'pod:shop/client-n1', '--to', 'svc:shop/web:80/TCP', '--lane', 'ebpf']
+  const [byDefault, cilium, planned] = await Promise.all([
+    ask(ends),
+    ask([...ends, '--ebpf-source', 'cilium']),
+    ask([...ends, '--ebpf-source', 'planned']),
+  ])
+  assert.deepEqual(
+    [byDefault, cilium, planned].map(({ lanes }) => lanes.map(({ lane, source }) => `${lane} ${source}`)),
+    [['ebpf cilium'], ['ebpf cilium'], ['ebpf planned']],
+  )
+  assert.deepEqual(cilium, byDefault)
+  const evidence = ({ lanes }: TraceAnswer) => JSON.stringify(lanes).match(/"kind":"map"/g)?.length ?? 0
+  assert.ok(evidence(cilium) > 0)
+  assert.equal(evidence(planned), 0)
+})
+
+test('an eBPF lane of which there are no maps is refused, with a remedy', async () => {
+  const ends = ['--from', '10.244.0.4', '--to', '10.96.0.20:80/TCP']
+  const objects = ['--objects', `${RAW}/iptables/objects`]
+  const rules = ['--iptables-save', `${RAW}/iptables/n1/iptables-nft-save.txt`]
+  for (const [source, whose] of [
+    ['cilium', /no eBPF maps of Cilium/],
+    ['plumbline', /no eBPF maps of Plumbline that can be read/],
+  ] as const) {
+    for (const facts of [objects, [...rules, ...objects]]) {
+      const { code, stdout, stderr } = await plumbline(['trace', ...facts, ...ends, '--ebpf-source', source])
+      assert.equal(code, 3)
+      assert.equal(stdout, '')
+      assert.match(stderr, whose)
+      assert.match(stderr, /`--ebpf-source planned` compiles the lane from the objects/)
+    }
+  }
+})
+
 test('a damaged bundle still answers, and says what is missing', async () => {
   const contents = new Map([
     [
