@@ -86,7 +86,7 @@ class AnyPass implements Pass {
   run(marks: Uint8Array, slot: number, count: number): boolean {
     const [only] = this.#passes
     if (this.#passes.length === 1 && only !== undefined) return only.run(marks, slot, count)
-    const found = this.#found.fill(0)
+    const found = this.#found.fill(0, 0, count)
     for (const pass of this.#passes) {
       // Rows that were found already need not be looked at again, but looking is cheaper than choosing.
       this.#marks.set(marks)
