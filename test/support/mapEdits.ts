@@ -82,11 +82,20 @@ export class EditableCluster {
   }
 
   without(node: string, map: string, row: number): ClusterFacts {
+    return this.withNode(node, this.#cut(node, map, row))
+  }
+
+  /** The files of a bundle that lacks the row. */
+  filesWithout(node: string, map: string, row: number): ReadonlyMap<string, Uint8Array> {
+    return new Map([...this.#files, ...this.#cut(node, map, row)])
+  }
+
+  #cut(node: string, map: string, row: number): ReadonlyMap<string, Uint8Array> {
     const { keySize, valueSize } = this.layout(node, map)
     const size = keySize + valueSize
     const bytes = this.#bytes(node, map)
-    const left = Buffer.concat([bytes.subarray(0, row * size), bytes.subarray((row + 1) * size)])
-    return this.withNode(node, new Map([[pathOf(node, map), left]]))
+    const left = Uint8Array.from(Buffer.concat([bytes.subarray(0, row * size), bytes.subarray((row + 1) * size)]))
+    return new Map([[pathOf(node, map), left]])
   }
 
   /** With bytes of a row's value replaced. */
