@@ -99,12 +99,12 @@ function handlers(app: App): Handlers {
     },
     'plumbline.trace.delete': (record) => record && history.remove(record),
     'plumbline.trace.clear': () => history.clear(),
-    'plumbline.flows.start': async () => (await flows.reveal()).choose(),
+    'plumbline.flows.start': async () => (await flows.desk()).choose(),
     'plumbline.flows.stop': async () => (await flows.desk()).stop(),
-    'plumbline.flows.since': async () => (await flows.reveal()).run('since'),
-    'plumbline.flows.record': async () => (await flows.reveal()).record(),
+    'plumbline.flows.since': async () => (await flows.desk()).run('since'),
+    'plumbline.flows.record': async () => (await flows.desk()).record(),
     'plumbline.flows.stopRecording': async () => (await flows.desk()).stopRecording(),
-    'plumbline.flows.open': async () => (await flows.reveal()).open(),
+    'plumbline.flows.open': async () => (await flows.desk()).open(),
     'plumbline.flows.export': async () => (await flows.desk()).exportKept(),
     'plumbline.flows.clear': async () => (await flows.desk()).run('clear'),
     'plumbline.flows.show': async (item) => {
@@ -115,7 +115,7 @@ function handlers(app: App): Handlers {
     'plumbline.map.export': (item) => exportMap(app, item),
     'plumbline.find.address': (what) => askFind(app, what),
     'plumbline.evidence.open': async (facts, evidence) => {
-      if (facts !== undefined && evidence !== undefined) await traces.evidence.open(facts, evidence)
+      if (facts !== undefined && evidence !== undefined) await traces.evidence.open(facts, evidence, vscode.ViewColumn.Active)
     },
     'plumbline.tree.loadMore': (item) => {
       if (item?.kind === 'more') app.clusters.loadMore(item.list)

@@ -5,11 +5,11 @@ import { PlumblineError } from '../../cluster/errors.ts'
 import { openFlows } from '../../cluster/hubble/flows.ts'
 import type { ClusterFacts } from '../../core/facts/cluster.ts'
 import type { FlowsCommand, FlowsPanelContract } from '../../protocol/flowsPanel.ts'
-import { setContext } from '../typed.ts'
+import { VIEWS } from '../contributions.ts'
 import { Owner } from '../disposable.ts'
 import type { FactSource } from '../sources/factSource.ts'
 import { abortOn } from '../trace/traces.ts'
-import { readSetting } from '../typed.ts'
+import { readSetting, setContext } from '../typed.ts'
 import { WebviewPage } from '../webview/page.ts'
 import { actOn } from './flowActions.ts'
 import type { FlowsParts, Watch } from './flows.ts'
@@ -122,6 +122,7 @@ export class FlowsDesk extends Owner {
   }
 
   async from(source: FlowSource): Promise<void> {
+    await reveal()
     if (source.kind === 'file') await this.open()
     else if (source.kind === 'bundle') await this.#openBundle(source.source, source.files)
     else await this.#follow(source)
@@ -168,7 +169,9 @@ export class FlowsDesk extends Owner {
       filters: { [vscode.l10n.t('Hubble JSON lines')]: ['jsonl', 'json', 'ndjson', 'log'], [vscode.l10n.t('All files')]: ['*'] },
     })
     const [uri] = picked ?? []
-    if (uri !== undefined) await this.openFile(uri)
+    if (uri === undefined) return
+    await reveal()
+    await this.openFile(uri)
   }
 
   async openFile(uri: vscode.Uri): Promise<void> {
@@ -211,6 +214,7 @@ export class FlowsDesk extends Owner {
     const since = await pickSince()
     if (since === undefined) return
     this.#since = since
+    await reveal()
     if (this.#source?.kind === 'cluster' || this.#source?.kind === 'address') await this.#follow(this.#source)
     else await this.choose()
   }
@@ -224,7 +228,7 @@ export class FlowsDesk extends Owner {
     this.#source = source
     this.#problem = undefined
     try {
-      const options = { location: { viewId: 'plumbline.flows' }, title: vscode.l10n.t('Looking for Hubble') }
+      const options = { location: { viewId: VIEWS.flows }, title: vscode.l10n.t('Looking for Hubble') }
       const stream = await vscode.window.withProgress(options, async () => {
         const session = source.kind === 'cluster' ? await source.source.connect() : undefined
         const way = source.kind === 'cluster' ? source.way : ({ kind: 'address', address: source.address } as const)
@@ -297,4 +301,9 @@ export class FlowsDesk extends Owner {
           },
     )
   }
+}
+
+/** Brings the view to the front: after one was asked, for a view that loads takes the focus from whatever has it. */
+function reveal(): Thenable<unknown> {
+  return vscode.commands.executeCommand(`${VIEWS.flows}.focus`)
 }
