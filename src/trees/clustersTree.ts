@@ -12,6 +12,7 @@ import type { Sources } from '../sources/sources.ts'
 import { type ClusterItem, type FolderKind, itemId } from './clusterItem.ts'
 import { clusterRow } from './clusterRows.ts'
 import { hookPlaces, hookPoints, hookPrograms, hooksSummary } from './hookItems.ts'
+import { driftRow } from './driftRow.ts'
 import { mapGroups, mapItems, mapsSummary } from './mapItems.ts'
 import { nodeRows } from './nodeRows.ts'
 
@@ -126,6 +127,7 @@ export class ClustersTree extends Owner implements vscode.TreeDataProvider<Clust
     if (!(await this.#hasSnapshot(source, name))) return [{ kind: 'note', source, note: noSnapshot(source, name) }]
     const overview = await this.#overview(source, name)
     if (overview === undefined) return []
+    const drift = await driftRow(source, name)
     const folder = (kind: FolderKind, description: string): ClusterItem => ({
       kind: 'folder',
       source,
@@ -135,6 +137,7 @@ export class ClustersTree extends Owner implements vscode.TreeDataProvider<Clust
     })
     return [
       ...nodeRows(source, name, 'node', overview),
+      ...(drift === undefined ? [] : [{ kind: 'fact', source, id: `${name}|drift`, row: drift } as const]),
       folder('interfaces', await hooksSummary(source, name)),
       folder('rules', String(overview.rules.reduce((sum, { count }) => sum + count, 0))),
       folder('maps', await mapsSummary(source, name)),

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/** A node's row about drift: whether Cilium's maps there are what the cluster's objects ask for. */
+
+import * as vscode from 'vscode'
+import type { DriftFinding, NodeDrift } from '../../core/services/drift/report.ts'
+import type { FactSource } from '../sources/factSource.ts'
+import type { FactRow } from './clusterItem.ts'
+
+/** Findings that a tooltip lists. */
+const LISTED = 8
+
+/** Undefined where there are no maps of Cilium to compare. */
+export async function driftRow({ current }: FactSource, node: string): Promise<FactRow | undefined> {
+  if (current === undefined) return undefined
+  const { ciliumDriftOf } = await import('../../core/services/drift.ts')
+  const drift = ciliumDriftOf(current.cluster, node)
+  if (drift === undefined) return undefined
+  const { findings } = drift
+  return {
+    label: vscode.l10n.t('Drift'),
+    description: summary(drift),
+    tooltip: findings.length === 0 ? comparedText(drift) : tooltip(findings),
+    icon: 'diff',
+    warning: findings.some(({ severity }) => severity !== 'info'),
+  }
+}
+
+function summary({ findings }: NodeDrift): string {
+  if (findings.length === 0) return vscode.l10n.t('none')
+  const errors = findings.filter(({ severity }) => severity === 'error').length
+  const all = findings.length === 1 ? vscode.l10n.t('1 finding') : vscode.l10n.t('{0} findings', findings.length)
+  return errors === 0 || errors === findings.length ? all : `${all} · ${vscode.l10n.t('{0} severe', errors)}`
+}
+
+function comparedText({ compared }: NodeDrift): string {
+  const { frontends, backends, addresses } = compared
+  return vscode.l10n.t(
+    "Cilium's maps have what the cluster's objects ask for: {0} frontends, {1} backends and {2} addresses.",
+    frontends,
+    backends,
+    addresses,
+  )
+}
+
+function tooltip(findings: readonly DriftFinding[]): string {
+  const lines = findings.slice(0, LISTED).map(({ subject, text }) => `${subject}: ${text}`)
+  const more = findings.length > LISTED ? [vscode.l10n.t('and {0} more', findings.length - LISTED)] : []
+  const advice = vscode.l10n.t('The snapshot and the objects may be some time apart: `plumbline drift` looks twice.')
+  return [...lines, ...more, advice].join('\n')
+}
