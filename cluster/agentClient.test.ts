@@ -168,7 +168,7 @@ test('cancelling is told apart from failing', async () => {
 test("the agent's own error and a newer protocol are reported as what they are", async () => {
   const failing = bench({
     probe: () => {
-      throw new ConnectError('no such pod\u001b[31m', Code.NotFound)
+      throw new ConnectError('no such pod\u001b[31m', Code.FailedPrecondition)
     },
   })
   await assert.rejects(

@@ -94,9 +94,6 @@ export class Http2Transport implements SessionManager {
     this.#streamError = undefined
     const { open, peer, window } = this.#options
     const stream = open()
-    stream.on('error', (error) => {
-      this.#streamError = error
-    })
     const settings = window === undefined ? {} : { settings: { initialWindowSize: window, enablePush: false } }
     const session = connect(this.authority, { createConnection: () => stream, ...settings })
     if (window !== undefined) session.once('connect', () => session.setLocalWindowSize(window))
@@ -105,13 +102,20 @@ export class Http2Transport implements SessionManager {
       const late = setTimeout(() => {
         session.destroy(new PlumblineError('timeout', `${peer} did not open its side within ${OPEN_TIMEOUT / 1000} s`))
       }, OPEN_TIMEOUT)
-      session.on('error', (error) => reject(this.#streamError ?? error))
-      session.on('close', () => {
+      const ended = () => {
         clearTimeout(late)
         stream.destroy()
+        session.destroy()
         if (this.#live === session) this.#forget()
         reject(this.#streamError ?? new PlumblineError('tunnel', `${peer} closed the connection`))
+      }
+      // A session whose byte stream fails does not always close (TLS: a refused client certificate, seen in Node 24.9).
+      stream.on('error', (error) => {
+        this.#streamError = error
+        ended()
       })
+      session.on('error', (error) => reject(this.#streamError ?? error))
+      session.on('close', ended)
       // The peer's settings are the first proof that somebody speaks HTTP/2 at the other end.
       session.once('remoteSettings', () => {
         clearTimeout(late)

@@ -169,6 +169,8 @@ export abstract class PodSocket extends Duplex {
   }
 
   #beat(): void {
+    // Who doesn't read hears no answers either.
+    if (this.#socket?.isPaused) return
     if (this.#unanswered >= 2) {
       this.destroy(this.cut(`no sign of life for ${(this.#unanswered * this.#options.pingIntervalMs) / 1000} s`))
       return

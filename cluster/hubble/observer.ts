@@ -31,6 +31,7 @@ export class Observer {
   /** For messages, to begin a sentence with: "The relay `…`", "Hubble on `n1`". */
   readonly name: string
   readonly #transport: Http2Transport
+  #answered = false
   readonly #explainStream: (error: unknown) => PlumblineError | undefined
 
   /** `explainStream` may know what an error of the byte stream means. */
@@ -81,7 +82,9 @@ export class Observer {
     const bounded = signal === undefined ? deadline : AbortSignal.any([signal, deadline])
     try {
       for await (const [message] of grpcStream(this.#transport, `/observer.Observer/${method}`, request, bounded)) {
-        if (message !== undefined) return message
+        if (message === undefined) continue
+        this.#answered = true
+        return message
       }
       throw new PlumblineError('hubble', 'it answered with nothing')
     } catch (error) {
@@ -103,11 +106,10 @@ export class Observer {
     if (streamError === undefined && PlumblineError.is(error)) {
       return /^[a-z]/.test(error.message) ? new PlumblineError(error.code, `${this.name}: ${error.message}`, error) : error
     }
-    return new PlumblineError(
-      'tunnel',
-      `The connection to ${lowerFirst(this.name)} was lost: ${messageOf(streamError ?? error)}`,
-      error,
-    )
+    const reason = messageOf(streamError ?? error)
+    return this.#answered
+      ? new PlumblineError('tunnel', `The connection to ${lowerFirst(this.name)} was lost: ${reason}`, error)
+      : new PlumblineError('unreachable', `${this.name} can't be reached: ${reason}`, error)
   }
 }
 

@@ -92,7 +92,7 @@ export function speaksTls(stream: Duplex): Promise<boolean> {
 
 /** A reason to try whether the other side speaks TLS: it broke off before it said anything that is HTTP/2. */
 export function mayBeTls(error: unknown): boolean {
-  return PlumblineError.is(error, 'tunnel') || PlumblineError.is(error, 'timeout')
+  return PlumblineError.is(error, 'tunnel') || PlumblineError.is(error, 'unreachable') || PlumblineError.is(error, 'timeout')
 }
 
 export function needsTls(peer: string): PlumblineError {
