@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Lane, Outcome } from './answer.ts'
-import { noteIngressPrograms } from './ingressPrograms.ts'
+import { noteForeignPrograms } from './foreignPrograms.ts'
 import { type Reply, replyOf } from './reply.ts'
 import { begin, packetOf, type Resolved } from './start.ts'
 import { distinct, type Ending, type Movement, outcomeOf, type Visited } from './traveller.ts'
@@ -20,7 +20,7 @@ export function netfilterLane(world: World, resolved: Resolved): LaneResult {
   const endings = walk(
     world,
     eachTarget(resolved, (one) => begin(world, one)),
-    { ctState: resolved.ctState, intercept: noteIngressPrograms(world) },
+    { ctState: resolved.ctState, intercept: noteForeignPrograms(world) },
   )
   return laneOf('netfilter', 'rules', endings, (ending) => replyOf(world, ending, asked))
 }
