@@ -12,6 +12,7 @@ export class Dictionary<T> {
   /** A reader gives the same object again and again: no need to spell it out each time. */
   readonly #byValue = new Map<T, number>()
   readonly #free: number[] = []
+  #reused: number[] = []
   #generation = 0
 
   /** `keyOf` tells values apart; `nothing` is the value of 0. */
@@ -29,6 +30,11 @@ export class Dictionary<T> {
 
   get generation(): number {
     return this.#generation
+  }
+
+  /** Numbers that were free and have a value again, since the last sweep, in the order they got it. */
+  get reused(): readonly number[] {
+    return this.#reused
   }
 
   /** How many values there are. */
@@ -51,7 +57,9 @@ export class Dictionary<T> {
   numberOf(key: string, make: () => T): number {
     const known = this.#byKey.get(key)
     if (known !== undefined) return known
-    const number = this.#free.pop() ?? this.#values.length
+    const free = this.#free.pop()
+    if (free !== undefined) this.#reused.push(free)
+    const number = free ?? this.#values.length
     this.#values[number] = make()
     this.#keys[number] = key
     this.#byKey.set(key, number)
@@ -66,16 +74,15 @@ export class Dictionary<T> {
   /** Forgets the values whose numbers are not marked. */
   sweep(marked: Uint8Array): void {
     this.#byValue.clear()
-    let freed = false
+    this.#reused = []
+    this.#generation++
     for (let number = 1; number < this.#values.length; number++) {
       if (this.#values[number] === undefined || marked[number] === 1) continue
       this.#byKey.delete(this.#keys[number] ?? '')
       this.#values[number] = undefined
       this.#keys[number] = ''
       this.#free.push(number)
-      freed = true
     }
-    if (freed) this.#generation++
   }
 }
 

@@ -128,6 +128,7 @@ class ValuePass implements Pass {
   readonly #test: (value: unknown) => boolean
   #passing = new Uint8Array(0)
   #known = 0
+  #reused = 0
   #generation = -1
 
   constructor(store: FlowStore, column: NumberColumn, test: (value: unknown) => boolean) {
@@ -138,18 +139,24 @@ class ValuePass implements Pass {
   }
 
   prepare(): void {
-    const { size, generation } = this.#dictionary
-    if (generation !== this.#generation) this.#known = 0
+    const { size, generation, reused } = this.#dictionary
+    if (generation !== this.#generation) {
+      this.#known = 0
+      this.#reused = 0
+    }
     this.#generation = generation
     if (size > this.#passing.length) {
       const larger = new Uint8Array(size * 2)
       larger.set(this.#passing)
       this.#passing = larger
     }
-    for (; this.#known < size; this.#known++) {
-      const value = this.#dictionary.get(this.#known)
-      this.#passing[this.#known] = value !== undefined && this.#test(value) ? 1 : 0
-    }
+    for (; this.#known < size; this.#known++) this.#ask(this.#known)
+    for (; this.#reused < reused.length; this.#reused++) this.#ask(reused[this.#reused] as number)
+  }
+
+  #ask(number: number): void {
+    const value = this.#dictionary.get(number)
+    this.#passing[number] = value !== undefined && this.#test(value) ? 1 : 0
   }
 
   run(marks: Uint8Array, slot: number, count: number): boolean {
