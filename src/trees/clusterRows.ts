@@ -6,7 +6,7 @@ import * as vscode from 'vscode'
 import { messageOf } from '../../cluster/errors.ts'
 import type { PodObject, ServiceObject } from '../../core/facts/objects.ts'
 import { formatAddress } from '../../core/net/address.ts'
-import { printable } from '../../core/text/printable.ts'
+import { printable, printableLines } from '../../core/text/printable.ts'
 import { LiveSource } from '../sources/liveSource.ts'
 import type { BundleSource } from '../sources/bundleSource.ts'
 import { commandOf } from '../typed.ts'
@@ -215,7 +215,7 @@ function serviceRow({ source, namespace, name }: Item<'service'>): vscode.TreeIt
 function factRow({ source, row: fact }: Item<'fact'>): vscode.TreeItem {
   const made = row(fact.label, fact.icon, None, fact.warning ? 'plumbline.fact+warning' : 'plumbline.fact')
   made.description = printable(fact.description)
-  if (fact.tooltip !== '') made.tooltip = printable(fact.tooltip)
+  if (fact.tooltip !== '') made.tooltip = printableLines(fact.tooltip)
   if (fact.warning) made.iconPath = new vscode.ThemeIcon('warning', new vscode.ThemeColor('list.warningForeground'))
   if (fact.evidence !== undefined) {
     const at = new vscode.Position(fact.evidence.line - 1, 0)

@@ -4,6 +4,7 @@
 
 import * as vscode from 'vscode'
 import type { DriftFinding, NodeDrift } from '../../core/services/drift/report.ts'
+import { printable } from '../../core/text/printable.ts'
 import type { FactSource } from '../sources/factSource.ts'
 import type { FactRow } from './clusterItem.ts'
 
@@ -44,7 +45,7 @@ function comparedText({ compared }: NodeDrift): string {
 }
 
 function tooltip(findings: readonly DriftFinding[]): string {
-  const lines = findings.slice(0, LISTED).map(({ subject, text }) => `${subject}: ${text}`)
+  const lines = findings.slice(0, LISTED).map(({ subject, text }) => printable(`${subject}: ${text}`))
   const more = findings.length > LISTED ? [vscode.l10n.t('and {0} more', findings.length - LISTED)] : []
   const advice = vscode.l10n.t('The snapshot and the objects may be some time apart: `plumbline drift` looks twice.')
   return [...lines, ...more, advice].join('\n')
