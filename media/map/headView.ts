@@ -22,10 +22,17 @@ export function mapHead(view: MapView): TemplateResult {
       ${what.map((part, index) => html`${index === 0 ? '' : ' · '}${foreign(part)}`)}${
         readAt === null
           ? nothing
-          : html` · ${state === 'ready' ? 'read' : 'last read'} <time datetime=${readAt}>${new Date(readAt).toLocaleString(undefined, { hour12: false, timeStyle: 'medium', dateStyle: 'short' })}</time>`
+          : html` · ${state === 'ready' ? 'read' : 'last read'} <time datetime=${readAt} title=${readAt}>${momentText(readAt)}</time>`
       }
     </p>
   </div>`
+}
+
+/** The time alone for what is of today. */
+function momentText(at: string): string {
+  const moment = new Date(at)
+  const isToday = moment.toDateString() === new Date().toDateString()
+  return moment.toLocaleString(undefined, { hour12: false, timeStyle: 'medium', ...(!isToday && { dateStyle: 'short' }) })
 }
 
 const DECODED: Readonly<Record<MapView['decodedBy'], string | null>> = {

@@ -13,7 +13,7 @@ import { addressOf, addressUri, type EvidenceAddress, parseAddress } from './uri
 
 /** Shows an entry in its map; false when it can't be found any more. */
 export interface MapViewer {
-  showEntry(facts: string, evidence: Extract<Evidence, { kind: 'map' }>): Promise<boolean>
+  showEntry(facts: string, evidence: Extract<Evidence, { kind: 'map' }>, column: vscode.ViewColumn): Promise<boolean>
 }
 
 export class EvidenceDocuments extends Owner implements vscode.TextDocumentContentProvider {
@@ -52,19 +52,22 @@ export class EvidenceDocuments extends Owner implements vscode.TextDocumentConte
     return contentOf(files, address)
   }
 
-  /** Opens a step's evidence beside the active editor: a map's entry in its map, anything else as text with its line highlighted. */
-  async open(facts: string, evidence: Evidence): Promise<void> {
-    if (evidence.kind === 'map' && (await this.#maps?.showEntry(facts, evidence)) === true) return
-    await this.openText(facts, evidence)
+  /**
+   * Opens evidence, beside what it is evidence of unless told otherwise: a map's entry in its map, anything else as text with its line
+   * highlighted.
+   */
+  async open(facts: string, evidence: Evidence, column = vscode.ViewColumn.Beside): Promise<void> {
+    if (evidence.kind === 'map' && (await this.#maps?.showEntry(facts, evidence, column)) === true) return
+    await this.openText(facts, evidence, column)
   }
 
-  async openText(facts: string, evidence: Evidence): Promise<vscode.TextEditor> {
+  async openText(facts: string, evidence: Evidence, column = vscode.ViewColumn.Beside): Promise<vscode.TextEditor> {
     const uri = addressUri(addressOf(facts, evidence))
     const document = await vscode.workspace.openTextDocument(uri)
     const line = Math.min(await this.#lineOf(document, facts, evidence), Math.max(0, document.lineCount - 1))
     const range = document.lineAt(line).range
     const editor = await vscode.window.showTextDocument(document, {
-      viewColumn: vscode.ViewColumn.Beside,
+      viewColumn: column,
       preview: true,
       preserveFocus: false,
       selection: new vscode.Range(range.start, range.start),

@@ -60,7 +60,7 @@ function made(mostBytes?: number) {
   const model = new MapModel({
     shape: SHAPE,
     reader,
-    names: undefined,
+    names: () => undefined,
     onChange: () => {},
     onChanges: (more) => lines.push(...more),
     ...(mostBytes !== undefined && { mostBytes }),

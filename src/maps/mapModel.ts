@@ -23,7 +23,8 @@ const TELL_MS = 150
 export interface MapModelParts {
   readonly shape: MapShape
   readonly reader: MapReader
-  readonly names: MapNames | undefined
+  /** Names for numbers, as of now. */
+  readonly names: () => MapNames | undefined
   /** Something of what is shown is another. */
   readonly onChange: () => void
   readonly onChanges: (lines: readonly MapChangeLine[]) => void
@@ -62,7 +63,7 @@ export class MapModel {
 
   constructor(parts: MapModelParts) {
     this.#parts = parts
-    this.#store = new EntryStore(parts.shape, parts.names)
+    this.#store = new EntryStore(parts.shape, parts.names())
     this.#columns = presentColumns(this.#store.empty(), [])
     this.#follower = new MapFollower({
       reader: parts.reader,
@@ -144,7 +145,7 @@ export class MapModel {
     const reading = new AbortController()
     this.#reading = reading
     const isFirst = this.#store.count === 0
-    let store = new EntryStore(this.#parts.shape, this.#parts.names)
+    let store = new EntryStore(this.#parts.shape, this.#parts.names())
     this.#state = 'reading'
     this.#failure = undefined
     this.#cancelled = false
@@ -156,7 +157,7 @@ export class MapModel {
         { filters: this.#nodeFilters, limit, signal: reading.signal },
         {
           shape: (shape) => {
-            store = new EntryStore(shape, this.#parts.names)
+            store = new EntryStore(shape, this.#parts.names())
             if (isFirst) this.#show(store)
           },
           entries: async (entries, scanned) => {

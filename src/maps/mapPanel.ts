@@ -13,7 +13,7 @@ import { WebviewPage } from '../webview/page.ts'
 import { mapAnswers, positionOf, rowOf } from './mapAnswers.ts'
 import { hex } from './mapFollower.ts'
 import { MapModel } from './mapModel.ts'
-import type { OpenedMap } from './openMap.ts'
+import { type OpenedMap, withNewNames } from './openMap.ts'
 import { entryText, mapView } from './mapView.ts'
 import { readerOf, shapeOfMap, whyUnreadable } from './readers.ts'
 
@@ -31,7 +31,7 @@ export interface MapPanelParts {
 export class MapPanel extends Owner {
   readonly panel: vscode.WebviewPanel
   readonly model: MapModel
-  readonly #opened: OpenedMap
+  #opened: OpenedMap
   readonly #parts: MapPanelParts
   readonly #page: WebviewPage<MapPanelContract>
   #version = 0
@@ -42,7 +42,7 @@ export class MapPanel extends Owner {
 
   constructor(panel: vscode.WebviewPanel, opened: OpenedMap, parts: MapPanelParts) {
     super()
-    const { source, facts, node, map, names } = opened
+    const { source, facts, node, map } = opened
     this.panel = panel
     this.#opened = opened
     this.#parts = parts
@@ -52,7 +52,7 @@ export class MapPanel extends Owner {
     this.model = new MapModel({
       shape: shapeOfMap(map),
       reader: readerOf(source, facts, node, map),
-      names,
+      names: () => this.#opened.names,
       onChange: () => this.#tell(),
       onChanges: (lines) => this.#page.tell('changes', lines),
     })
@@ -96,6 +96,7 @@ export class MapPanel extends Owner {
   /** Reads the map anew. A watched one is as new as can be. */
   async refresh(): Promise<void> {
     if (this.model.watch === 'on') return
+    if (this.loaded !== undefined) this.#opened = await withNewNames(this.#opened)
     const { contents, maxEntries } = this.#opened.map
     this.loaded = this.model.read(contents?.count ?? maxEntries)
     await this.loaded

@@ -46,7 +46,7 @@ export class Maps extends Owner implements vscode.WebviewPanelSerializer {
     source: FactSource,
     node: string,
     map: string,
-    { key, beside = false }: { readonly key?: string; readonly beside?: boolean } = {},
+    { key, column = vscode.ViewColumn.Active }: { readonly key?: string; readonly column?: vscode.ViewColumn } = {},
   ): Promise<MapPanel> {
     const opened = await openMap(source, node, map)
     const known = this.#panels.get(opened.id)
@@ -56,14 +56,18 @@ export class Maps extends Owner implements vscode.WebviewPanelSerializer {
       return known
     }
     const { MapPanel } = await import('./mapPanel.ts')
-    return this.#show(MapPanel.create(beside ? vscode.ViewColumn.Beside : vscode.ViewColumn.Active), opened, key)
+    return this.#show(MapPanel.create(column), opened, key)
   }
 
-  /** An entry that is evidence, in its map beside the editor it is evidence of. A live map may have lost it since. */
-  async showEntry(facts: string, { map, node, keyBytes }: Extract<Evidence, { kind: 'map' }>): Promise<boolean> {
+  /** An entry that is evidence, among the others of its map. A live map may have lost it since. */
+  async showEntry(
+    facts: string,
+    { map, node, keyBytes }: Extract<Evidence, { kind: 'map' }>,
+    column: vscode.ViewColumn,
+  ): Promise<boolean> {
     const source = this.#parts.sourceOf(facts)
     if (node === undefined || keyBytes === undefined || source?.current === undefined) return false
-    const panel = await this.open(source, node, map, { key: keyBytes, beside: true })
+    const panel = await this.open(source, node, map, { key: keyBytes, column })
     await panel.loaded
     return panel.holds(keyBytes)
   }

@@ -7,6 +7,9 @@ import type { NodeMap } from '../../core/ebpf/maps/nodeMaps.ts'
 import type { Facts, FactSource } from '../sources/factSource.ts'
 import { LiveSource } from '../sources/liveSource.ts'
 
+/** How old names may be when somebody reads a map anew, milliseconds. */
+const NAMES_AGE_MS = 10_000
+
 /** A map somebody wants to see, with the facts that give its numbers names. */
 export interface OpenedMap {
   /** The same for the same map of the same node, also after a restart of VS Code. */
@@ -69,5 +72,20 @@ export async function openMap(source: FactSource, node: string, name: string): P
     map,
     names,
     endpoint: endpointName(map, names),
+  }
+}
+
+/** The same map with names of what the cluster has by now. What can't be collected leaves the old names. */
+export async function withNewNames(opened: OpenedMap): Promise<OpenedMap> {
+  const { source, node } = opened
+  if (!(source instanceof LiveSource)) return opened
+  const { namesOfNode, readNodeMaps } = await import('../../core/ebpf/maps/nodeMaps.ts')
+  try {
+    const facts = await source.facts({ nodes: [node], maxAge: NAMES_AGE_MS })
+    const { maps } = readNodeMaps(facts.files, node)
+    return { ...opened, facts, names: namesOfNode(facts.cluster, facts.files, node, maps) }
+  } catch {
+    // The reading that follows tells what is wrong with the connection.
+    return opened
   }
 }

@@ -13,7 +13,7 @@ export async function hookPlaces(source: FactSource, node: string): Promise<Clus
   return (await placesOf(source, node)).map((place) => ({ kind: 'hookPlace', source, node, place }))
 }
 
-/** "eth0, cni0, 23 pods · 12 programs" */
+/** "12 programs · eth0, cni0, 23 pods" */
 export async function hooksSummary(source: FactSource, node: string): Promise<string> {
   const places = await placesOf(source, node)
   const own = places.filter(({ kind, pod, device }) => kind === 'interface' && pod === undefined && device?.netns === 'host')
@@ -22,7 +22,7 @@ export async function hooksSummary(source: FactSource, node: string): Promise<st
   const programs = places.flatMap(({ points }) => points.flatMap((point) => point.programs)).length
   const interfaces = names.length > 3 ? [...names.slice(0, 3), '…'] : names
   const parts = [...interfaces, ...(pods.size === 0 ? [] : [vscode.l10n.t('{0} pods', pods.size)])].join(', ')
-  return `${parts} · ${vscode.l10n.t('{0} programs', programs)}`
+  return `${vscode.l10n.t('{0} programs', programs)} · ${parts}`
 }
 
 async function placesOf(source: FactSource, node: string): Promise<readonly HookPlace[]> {

@@ -63,7 +63,7 @@ function deviceText({ kind, up, addresses, netns }: NonNullable<HookPlace['devic
 }
 
 export function hookPointRow({ point }: Item<'hookPoint'>): vscode.TreeItem {
-  const made = row(hookTitle(point.attach), 'debug-line-by-line', Collapsed, 'plumbline.hookPoint')
+  const made = row(hookTitle(point.attach), 'symbol-event', Collapsed, 'plumbline.hookPoint')
   made.description = printable(point.programs.map(({ name }) => name).join(' → '))
   made.tooltip = markdown([
     [vscode.l10n.t('Hook'), point.attach],

@@ -11,24 +11,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import type { Frame } from 'playwright-core'
-import { AgentDeployment } from '../../cluster/agentDeployment.ts'
-import { readManifests } from '../../cluster/manifests.ts'
-import { holdLab, kubectl, MANIFESTS, openSession, ROOT, whyNoLab } from '../cluster/lab.ts'
+import { kubectl, ROOT, whyNoLab } from '../cluster/lab.ts'
+import { openLiveCluster } from '../cluster/liveCluster.ts'
 import { axeViolations } from '../ui/harness/axe.ts'
 import { THEME_NAMES, Workbench } from '../ui/harness/workbench.ts'
 
 const SERVICE = 'map-panel-test'
 
 test('maps, hooks and everything about an address in VS Code', { skip: whyNoLab() ?? false }, async () => {
-  const lab = await holdLab('cilium')
+  const cluster = await openLiveCluster('cilium')
   const folder = mkdtempSync(join(tmpdir(), 'plumbline-maps-'))
-  const session = await openSession(lab.kubeconfig)
-  const deployment = new AgentDeployment(session.server, await readManifests(MANIFESTS))
-  const removeService = () => kubectl('-n', 'shop', 'delete', 'service', SERVICE, '--ignore-not-found', '--wait')
   try {
-    await deployment.apply()
-    await deployment.waitReady()
-    const workbench = await Workbench.start({ extensionFolder: ROOT, open: folder, env: { KUBECONFIG: lab.kubeconfig } })
+    const workbench = await Workbench.start({ extensionFolder: ROOT, open: folder, env: { KUBECONFIG: cluster.kubeconfig } })
     try {
       await walk(workbench, folder)
     } catch (error) {
@@ -38,10 +32,8 @@ test('maps, hooks and everything about an address in VS Code', { skip: whyNoLab(
       await workbench.close()
     }
   } finally {
-    removeService()
-    await deployment.remove()
-    session.close()
-    await lab.release()
+    kubectl('-n', 'shop', 'delete', 'service', SERVICE, '--ignore-not-found', '--wait')
+    await cluster.close()
     rmSync(folder, { recursive: true, force: true })
   }
 })
@@ -52,13 +44,17 @@ async function walk(workbench: Workbench, folder: string): Promise<void> {
   await workbench.runCommand('Plumbline: Connect…')
   await page.locator('.part.statusbar').getByText('agent 2/2').waitFor({ timeout: 60_000 })
 
+  // Room for the tree.
+  await page.locator('.pane-header', { hasText: 'Traces' }).click()
   await workbench.unfold('Nodes', 'n1', 'Interfaces and Hooks', 'eth0', 'tcx ingress')
-  await workbench.treeItem('cil_from_netdev').waitFor()
-  assert.match((await workbench.treeItem('cil_from_netdev').textContent()) ?? '', /cilium/)
+  const program = page.getByRole('treeitem', { name: /^cil_from_netdev, cilium/ })
+  await program.waitFor()
   await workbench.screenshot('maps-hooks')
-  await workbench.treeItem('cil_from_netdev').click()
+  await program.click()
+  await page.mouse.move(720, 500)
   await page.locator('.editor-instance').getByText('tcx_ingress').first().waitFor()
 
+  await page.getByRole('treeitem', { name: /^Interfaces and Hooks/ }).click()
   await workbench.unfold('Maps', 'Services')
   await workbench.treeItem('cilium_lb4_services_v2').waitFor()
   await workbench.screenshot('maps-tree')
@@ -76,9 +72,13 @@ async function walk(workbench: Workbench, folder: string): Promise<void> {
   kubectl('-n', 'shop', 'create', 'service', 'clusterip', SERVICE, '--tcp=8765:8080')
   await panel.locator('.vt-view', { hasText: '+ added' }).waitFor({ timeout: 20_000 })
   await workbench.screenshot('maps-watch')
-  assert.match((await panel.locator('.log-lines').textContent()) ?? '', new RegExp('port=8765'))
+  assert.match((await panel.locator('.log-lines').textContent()) ?? '', /port=8765/)
   kubectl('-n', 'shop', 'delete', 'service', SERVICE, '--wait')
-  await panel.locator('.log-lines li', { hasText: 'removed' }).filter({ hasText: 'port=8765' }).first().waitFor({ timeout: 20_000 })
+  await panel
+    .locator('.log-lines li', { hasText: 'removed' })
+    .filter({ hasText: 'port=8765' })
+    .first()
+    .waitFor({ timeout: 20_000 })
   await panel.locator('.empty-view', { hasText: 'matches' }).waitFor({ timeout: 20_000 })
   await panel.getByRole('button', { name: 'Stop Watching' }).click()
 
@@ -88,7 +88,7 @@ async function walk(workbench: Workbench, folder: string): Promise<void> {
   const file = join(folder, 'services.json')
   await panel.getByRole('button', { name: 'Export…' }).click()
   await panel.getByRole('menuitem', { name: 'Rows Shown as JSON' }).click()
-  await workbench.choosePath('Save', file)
+  await workbench.choosePath('', file)
   await panel.locator('.notice', { hasText: '4 entries saved' }).waitFor()
   const exported = JSON.parse(readFileSync(file, 'utf8'))
   assert.equal(exported.schema, 'plumbline.maps/v1')

@@ -54,7 +54,7 @@ export class MapHost {
     this.model = new MapModel({
       shape,
       reader,
-      names,
+      names: () => names,
       onChange: () => this.#tell('view', this.view()),
       onChanges: (lines) => this.#tell('changes', lines),
     })
