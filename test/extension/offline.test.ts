@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { memoryFiles } from '../../core/facts/memory.ts'
 import { packZip } from '../../core/facts/zip.ts'
+import { recordedBundle } from '../support/mapEdits.ts'
 import { runSuite } from './runSuite.ts'
 
 test('the extension without a cluster', async (context) => {
@@ -21,6 +22,7 @@ test('the extension without a cluster', async (context) => {
       join(folder, 'newer.zip'),
       packZip(memoryFiles('newer', new Map([['bundle.json', encode({ schema: 'plumbline.bundle/v2' })]]))),
     )
+    await writeFile(join(folder, 'drift.zip'), packZip(memoryFiles('drift', withoutService())))
     await runSuite(context, {
       suite: 'offline',
       folder,
@@ -31,6 +33,14 @@ test('the extension without a cluster', async (context) => {
     await rm(folder, { recursive: true, force: true })
   }
 })
+
+/** A recorded cluster with Cilium, of which one node has forgotten the database's frontend. */
+function withoutService(): ReadonlyMap<string, Uint8Array> {
+  const cluster = recordedBundle('cilium')
+  const services = 'cilium_lb4_services_v2'
+  const row = cluster.rows('n1', services).findIndex((each) => each['key.port'] === 5432 && each['key.slot'] === 0)
+  return cluster.filesWithout('n1', services, row)
+}
 
 /** A bundle that was made without the agent: many nodes, a service, and a namespace nobody should trust the name of. */
 function objectsOnly() {

@@ -108,6 +108,23 @@ async function closesBundle(): Promise<void> {
   assert.deepEqual(app.memory.get('bundles'), [])
 }
 
+async function tellsDrift(): Promise<void> {
+  const { app } = await plumbline()
+  const opened = await app.sources.openBundle(vscode.Uri.file(join(folder, 'drift.zip')))
+  const [bundle] = await rows()
+  const nodes = (await rows(bundle?.item)).find(({ label }) => label === 'Nodes')
+  const drift: (readonly [string | undefined, string | undefined])[] = []
+  for (const node of await rows(nodes?.item)) {
+    const row = (await rows(node.item)).find(({ label }) => label === 'Drift')
+    drift.push([row?.description, row?.context])
+  }
+  assert.deepEqual(drift, [
+    ['1 finding', 'plumbline.fact+warning'],
+    ['none', 'plumbline.fact'],
+  ])
+  await app.sources.closeBundle(opened)
+}
+
 export async function run(): Promise<void> {
   await runTests([
     ['activate() registers and takes at most 30 ms of CPU time', activates],
@@ -119,5 +136,6 @@ export async function run(): Promise<void> {
     ['an object is shown as YAML', showsObjectEvidence],
     ['the language server starts with the first manifest', startsLanguageServer],
     ['a closed bundle is forgotten', closesBundle],
+    ["a node's maps that lack a service are drift", tellsDrift],
   ])
 }
