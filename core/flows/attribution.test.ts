@@ -133,7 +133,9 @@ test('objects that changed since are told apart from those of the flow', () => {
   assert.match(allowed.text, /none of its rules allow/)
   const nobody = attributeDrop({ ...CLUSTER, objects: rawCluster('iptables').objects }, { ...flow, destination: null })
   assert.deepEqual(nobody?.policies, [])
-  assert.match(nobody?.unknowns[0]?.missing ?? '', /policy objects of that moment/)
+  assert.match(nobody?.unknowns[0]?.missing ?? '', /which pod it is/)
+  const bare = attributeDrop({ ...CLUSTER, objects: rawCluster('iptables').objects }, { ...flow, trafficDirection: 'EGRESS' })
+  assert.match(bare?.unknowns[0]?.missing ?? '', /policy objects of that moment/)
 })
 
 test('other reasons say what they mean, where to look and what would help', () => {
@@ -154,6 +156,21 @@ test('other reasons say what they mean, where to look and what would help', () =
   assert.ok(range.look.some(({ evidence }) => evidence?.kind === 'object' && evidence.field === 'spec.loadBalancerSourceRanges'))
   assert.match(other('STALE_OR_UNROUTABLE_IP', '10.244.0.9', 80).text, /nobody is known at its destination/)
   assert.match(other('SOMETHING_NEW', '10.244.0.9', 80).text, /something new/)
+})
+
+test('a pod that is known by its link-local address alone is not made up', () => {
+  const flow = dropOf('client-n1', 5432)
+  assert.ok(flow.ip && flow.source)
+  const solicitation = attributeDrop(CLUSTER, {
+    ...flow,
+    trafficDirection: 'EGRESS',
+    ip: { ...flow.ip, source: 'fe80::1', destination: 'ff02::2', ipVersion: 'IPv6' },
+    source: { ...flow.source, id: 0, identity: 10, labels: ['reserved:world-ipv6'], podName: '', namespace: '' },
+    destination: null,
+  })
+  assert.equal(solicitation?.endpoint, 'a pod of n2, as fe80::1')
+  assert.deepEqual(solicitation?.policies, [])
+  assert.match(solicitation?.unknowns[0]?.missing ?? '', /which pod it is/)
 })
 
 test('what was not dropped is not attributed', () => {

@@ -8,7 +8,9 @@ import { objectEvidence } from '../ebpf/planned.ts'
 import type { ClusterFacts } from '../facts/cluster.ts'
 import { type ObjectMeta, objectKey } from '../facts/objects.ts'
 import type { ClusterObjects } from '../facts/objectsIndex.ts'
+import { formatAddress, parseAddress } from '../net/address.ts'
 import type { Unknown } from '../path/answer.ts'
+import { isLinkLocal6 } from '../routing/source.ts'
 import { directionOf } from './attributionDatapath.ts'
 import type { DecidingPolicy, DropAttribution, Place } from './attributionModel.ts'
 import type { Endpoint, Flow, Policy } from './flow.ts'
@@ -62,6 +64,8 @@ function common({ flow }: Dropped, query: OriginQuery): Pick<DropAttribution, 'r
 function endpointText(flow: Flow, { subjectPod, direction }: OriginQuery): string {
   if (subjectPod !== undefined) return `pod ${objectKey(subjectPod.meta)}`
   const end = direction === 'egress' ? flow.source : flow.destination
+  const address = parseAddress((direction === 'egress' ? flow.ip?.source : flow.ip?.destination) ?? '')
+  if (address !== undefined && isLinkLocal6(address)) return `a pod of ${flowNode(flow)}, as ${formatAddress(address)}`
   if (end === null) return `an endpoint of ${flowNode(flow)}`
   return end.podName === '' ? `identity ${end.identity} (${end.labels.join(',')})` : `pod ${end.namespace}/${end.podName}`
 }
@@ -86,7 +90,7 @@ function denied(facts: ClusterFacts, dropped: Dropped, query: OriginQuery): Drop
     nearRules: [],
     look: [...policyPlaces(policies), ...mapPlace(facts, dropped, query)],
     remedy: `an end of ${who || 'the rule'} for this peer and port`,
-    unknowns: policies.length > 0 ? [] : [unexplained(query, 'denies')],
+    unknowns: policies.length > 0 ? [] : [unexplained(query, endpoint ?? '', 'denies')],
   }
 }
 
@@ -109,7 +113,7 @@ function isolated(facts: ClusterFacts, dropped: Dropped, query: OriginQuery): Dr
     nearRules: near,
     look: [...near.slice(0, 1).map(nearPlace), ...policyPlaces(policies), ...mapPlace(facts, dropped, query)],
     remedy: `an ${query.direction} rule, in a policy that selects ${endpoint}, for ${peerText(query)}, ${portText(query)}${strangerRemedy(query)}`,
-    unknowns: policies.length > 0 ? [] : [unexplained(query, 'isolates')],
+    unknowns: policies.length > 0 ? [] : [unexplained(query, endpoint ?? '', 'isolates')],
   }
 }
 
@@ -140,10 +144,13 @@ function nowAllowed(objects: ClusterObjects, query: OriginQuery): string {
   return `. As the objects are now, ${first} allows it: they changed after the flow, or the node had not applied them yet`
 }
 
-function unexplained({ direction }: OriginQuery, does: string): Unknown {
+function unexplained({ direction, subject }: OriginQuery, endpoint: string, does: string): Unknown {
+  const isKnown = [...subject.keys()].some((key) => !key.startsWith('world'))
   return {
-    what: `which policy ${does} it (${direction})`,
-    missing: 'the policy objects of that moment: none of those in the facts does',
+    what: `which policy ${does} ${endpoint} (${direction})`,
+    missing: isKnown
+      ? 'the policy objects of that moment: none of those in the facts does'
+      : 'which pod it is: its identity has no labels, and Hubble names none',
     evidence: null,
   }
 }
