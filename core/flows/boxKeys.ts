@@ -135,9 +135,14 @@ export const ALIASES: Readonly<Record<string, string>> = {
 
 function namedEnd(value: string, end: End): FlowFilter {
   if (parseAddress(value) !== undefined || parsePrefix(value) !== undefined) return { [`${end}Ip`]: [value] }
-  if (value in RESERVED_IDENTITIES) return { [`${end}Label`]: [`reserved:${value}`] }
+  if (value in RESERVED_IDENTITIES) return { [`${end}Label`]: reserved(value) }
   if (value.includes('/')) return { [`${end}Pod`]: [value] }
   return value.includes('.') ? { [`${end}Fqdn`]: [value] } : { [`${end}Pod`]: [`/${value}`] }
+}
+
+/** A cluster with both families of IP tells the world of each apart. */
+function reserved(name: string): readonly string[] {
+  return (name === 'world' ? ['world', 'world-ipv4', 'world-ipv6'] : [name]).map((each) => `reserved:${each}`)
 }
 
 /** Hubble takes a bare name to be of the namespace `default`; who types it here means any. */
