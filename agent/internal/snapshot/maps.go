@@ -29,7 +29,8 @@ const (
 var datapathMaps = []string{
 	"cilium_lb4_services", "cilium_lb6_services", "cilium_lb4_backends", "cilium_lb6_backends", "cilium_lb4_reverse_nat",
 	"cilium_lb6_reverse_nat", "cilium_lb4_source_range", "cilium_lb6_source_range", "cilium_lb_affinity_match", "cilium_skip_lb",
-	"cilium_ipcache", "cilium_lxc", "cilium_policy_v2_", "cilium_node_map", "cilium_egress_gw_policy", "cilium_runtime_config",
+	"cilium_ipcache", "cilium_lxc", "cilium_policy_", "cilium_node_map", "cilium_egress_gw_policy", "cilium_runtime_config",
+	"cilium_tunnel_map", "cilium_ipmasq_", "cilium_vtep_map",
 }
 
 // trafficMaps are those that hold what the traffic made of it.
