@@ -24,7 +24,7 @@ import { ATTEMPTS, type Attempt, dial, diallerPath } from './dialler.ts'
 import { type Observed, Observer } from './observer.ts'
 import { addressOf, type Sender, senders, type Target, targetsOf } from './questions.ts'
 import { truthOf } from './truth.ts'
-import { contradictions, explains, hostAt } from './verdicts.ts'
+import { contradictions, explains, hostAt, policiesNamed } from './verdicts.ts'
 
 const SENDERS_AT_ONCE = 5
 
@@ -84,19 +84,24 @@ for (const proxy of PROXIES) {
 
     test('Hubble saw the same verdicts, by the same policies', (t) => {
       let compared = 0
+      let named = 0
       const wrong = asked.flatMap((each) =>
         each.attempts.flatMap((attempt) => {
           const flows = flowsOf(each, attempt)
           if (flows.length > 0) compared++
+          named += flows.filter((flow) => policiesNamed(flow).length > 0).length
           const outcomes = laneOf(each.answer).outcomes.filter((outcome) => explains(facts, outcome, attempt))
           const odd = contradictions(outcomes, flows)
           return odd.length === 0 ? [] : [`Hubble: ${odd.join('; ')}, against:\n${formatTrace(each.answer)}`]
         }),
       )
       for (const { flows, lost } of observations(asked)) t.diagnostic(`${flows.length} flows, lost: ${lost.join(', ') || 'none'}`)
-      t.diagnostic(`${compared} connections compared, ${wrong.length} otherwise than predicted`)
+      t.diagnostic(
+        `${compared} connections compared, ${named} verdicts with names of policies, ${wrong.length} otherwise than predicted`,
+      )
       assert.equal(wrong.length, 0, wrong.slice(0, 6).join('\n'))
       assert.ok(compared > 800, `${compared} connections were seen by Hubble`)
+      assert.ok(named > 200, `${named} verdicts name their policies`)
     })
 
     test('what was predicted to be dropped by a policy, Hubble saw dropped', (t) => {

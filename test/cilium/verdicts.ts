@@ -89,6 +89,11 @@ function agreesWithVerdict({ effect, actor }: Step, flow: Flow): boolean {
   return effect === 'allow' && (named.length > 0 ? named.every((name) => actor.ref.includes(name)) : true)
 }
 
+/** Policies that Hubble names for the direction it judged. */
+export function policiesNamed(flow: Flow): readonly Policy[] {
+  return [...deniedBy(flow), ...allowedBy(flow)]
+}
+
 function deniedBy(flow: Flow): readonly Policy[] {
   return flow.trafficDirection === 'EGRESS' ? flow.egressDeniedBy : flow.ingressDeniedBy
 }
