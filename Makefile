@@ -79,7 +79,7 @@ cluster: build packages-lab agent-image lab-binary ## Predictions against real c
 	@node scripts/test.ts cluster
 
 .PHONY: cilium
-cilium: build packages-lab agent-image ## Cilium's maps and the eBPF lane against real Cilium in the lab
+cilium: build vsix packages-ui packages-lab agent-image ## Cilium's maps and the eBPF lane against real Cilium in the lab
 	@$(LAB) build --cilium
 	@node scripts/test.ts cilium
 

@@ -179,6 +179,7 @@ export class FlowsPanel extends LightElement {
   }
 
   protected override updated(changed: PropertyValues): void {
+    if (changed.has('details')) this.querySelector('.details')?.scrollTo(0, 0)
     if (changed.has('state') && this.state !== null && this.follow) this.#seenEnd = this.state.first + this.state.count
   }
 

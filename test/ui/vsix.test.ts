@@ -18,6 +18,8 @@ const FILES = [
   'dist/extension.js',
   'dist/media/codicon.css',
   'dist/media/codicon.ttf',
+  'dist/media/flows.css',
+  'dist/media/flows.js',
   'dist/media/trace.css',
   'dist/media/trace.js',
   'dist/server.js',
