@@ -38,20 +38,24 @@ export async function diallerPath(): Promise<string> {
   return app
 }
 
+export interface Dialling {
+  /** At each target. */
+  readonly attempts?: number
+  readonly timeout?: string
+}
+
 /** All attempts of one sender. */
-export async function dial(sender: Sender, targets: readonly Target[], app: string): Promise<readonly Attempt[]> {
+export async function dial(
+  sender: Sender,
+  targets: readonly Target[],
+  app: string,
+  { attempts = ATTEMPTS, timeout = TIMEOUT }: Dialling = {},
+): Promise<readonly Attempt[]> {
   const [command = '', ...rest] = sender.place === undefined ? [app] : [LAB, ...sender.place]
-  const asked = [
-    'ask',
-    '--count',
-    String(ATTEMPTS),
-    '--timeout',
-    TIMEOUT,
-    '--at-once',
-    '400',
-    ...targets.map(({ dialled }) => dialled),
-  ]
-  const { stdout } = await run(command, [...rest, ...asked], { maxBuffer: 64 << 20 })
+  const how = ['--count', String(attempts), '--timeout', timeout, '--at-once', '200']
+  const { stdout } = await run(command, [...rest, 'ask', ...how, ...targets.map(({ dialled }) => dialled)], {
+    maxBuffer: 64 << 20,
+  })
   return stdout
     .trim()
     .split('\n')

@@ -23,6 +23,8 @@ import { addressOf, type Sender, senders, type Target } from './questions.ts'
 
 const LAB = join(ROOT, 'lab/lab')
 const PATIENCE_MS = 20_000
+/** Asked until it is as expected, once is enough. */
+const BRIEFLY = { attempts: 1, timeout: '700ms' }
 
 /** Connections that policies drop, and every policy that has to go before they pass: from the manifests in lab/workloads. */
 const DROPPED = [
@@ -71,7 +73,7 @@ describe('policies and backends that change, on a lab with --proxy=cilium', { sk
     return { to: `${end}/TCP`, dialled: `tcp/${end}`, address }
   }
   const askAll = (): Promise<readonly (readonly Attempt[])[]> =>
-    Promise.all(DROPPED.map(({ from, to, port }) => dial(senderOf(from), [target(to, port)], app)))
+    Promise.all(DROPPED.map(({ from, to, port }) => dial(senderOf(from), [target(to, port)], app, BRIEFLY)))
   const verdicts = (from: string, to: string, ctState: CtState = 'new'): readonly Outcome['verdict'][] => {
     const { lanes } = trace(facts, { from: parsePlace(from), to: parsePlace(to), ctState }, { lanes: 'ebpf' })
     return [...new Set((lanes[0]?.outcomes ?? []).map(({ verdict }) => verdict))]
@@ -147,7 +149,7 @@ describe('policies and backends that change, on a lab with --proxy=cilium', { sk
   test('backends that are terminating get no new connections while others are there, and all of them when no others are', async () => {
     const sender = senderOf('pod:shop/client-n1')
     const service: Target = { to: '10.96.0.75:80/TCP', dialled: 'tcp/10.96.0.75:80', address: addressOf('10.96.0.75') }
-    const met = async () => (await dial(sender, Array<Target>(4).fill(service), app)).map(({ answer }) => answer?.host)
+    const met = async () => (await dial(sender, Array<Target>(12).fill(service), app, BRIEFLY)).map(({ answer }) => answer?.host)
     const predicted = async () => {
       facts = await cluster.facts()
       const { lanes } = trace(facts, { from: parsePlace(sender.from), to: parsePlace(service.to) }, { lanes: 'ebpf' })
