@@ -69,6 +69,10 @@ export function remediesOf(error: unknown): readonly Remedy[] {
   if (PlumblineError.is(error, 'agent-absent')) {
     return [{ title: vscode.l10n.t('Deploy Agent…'), run: () => runCommand('plumbline.agent.deploy') }]
   }
+  if (PlumblineError.is(error, 'hubble-absent')) {
+    const other = { title: vscode.l10n.t('Choose Another Source…'), run: () => runCommand('plumbline.flows.start') }
+    return [...remediesOf(error.cause).filter(({ title }) => title !== other.title), other]
+  }
   if (PlumblineError.is(error, 'kubeconfig')) {
     return [{ title: vscode.l10n.t('Select Kubeconfig…'), run: () => runCommand('plumbline.kubeconfig.select') }]
   }

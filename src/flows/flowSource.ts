@@ -125,11 +125,6 @@ export async function pickSince(): Promise<Since | undefined> {
   )?.since
 }
 
-/** Connects, if that is what it takes. */
-export async function sessionOf(source: LiveSource, signal: AbortSignal) {
-  return source.connect({ signal })
-}
-
 export function isLive(source: FactSource): source is LiveSource {
   return source instanceof LiveSource
 }
