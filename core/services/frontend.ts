@@ -52,10 +52,24 @@ export class ServiceFrontends {
   }
 
   of(service: ServiceObject): readonly ServiceFrontend[] {
-    return [...this.#byKey.values()].filter(
-      (frontend): frontend is ServiceFrontend => frontend.kind !== 'HostPort' && frontend.service === service,
-    )
+    return this.#ofServices().get(service) ?? []
   }
+
+  /** Grouped when first asked for: a question about every Service must not go through all frontends each time. */
+  #ofServices(): ReadonlyMap<ServiceObject, readonly ServiceFrontend[]> {
+    if (this.#byService !== undefined) return this.#byService
+    const grouped = new Map<ServiceObject, ServiceFrontend[]>()
+    for (const frontend of this.#byKey.values()) {
+      if (frontend.kind === 'HostPort') continue
+      const group = grouped.get(frontend.service)
+      if (group === undefined) grouped.set(frontend.service, [frontend])
+      else group.push(frontend)
+    }
+    this.#byService = grouped
+    return grouped
+  }
+
+  #byService: ReadonlyMap<ServiceObject, readonly ServiceFrontend[]> | undefined
 
   readonly #addresses = new Map<string, ServiceObject>()
 

@@ -33,11 +33,6 @@ const UNDECLARED: readonly { readonly name: RegExp; readonly minors?: readonly n
   { name: /^cilium_lb[46]_backends_v2$/, why: 'left by an older release; read while the agent migrates it' },
   { name: /^cilium_lb_fct$/, why: 'the programs do not know it; the Go types judge it' },
   { name: /^cilium_cidr_v[46]_(fix|dyn)$/, why: 'in bpf_xdp.c, with the structs of cilium_ipmasq_v4 and _v6' },
-  {
-    name: /^cilium_lb[46]_maglev_inner$/,
-    why: "the agent's names for what is declared within cilium_lb4_maglev and _lb6_maglev",
-  },
-  { name: /^cilium_maglev_inner$/, why: 'declared within cilium_lb4_maglev' },
   { name: /^cilium_skip_lb6$/, minors: [16], why: '1.16.0 has IPv4 only' },
 ]
 
@@ -53,7 +48,8 @@ const rowsOf = (release: Release) =>
 function variableOf(layout: MapLayout, release: Release): string {
   if (layout.of === 'endpoint') return release.policyMap
   if (layout.name === 'cilium_mcast_subscriber_v4_inner') return 'cilium_mcast_group_outer_v4_map'
-  return layout.name.replace(/_$/, '')
+  if (layout.name === 'cilium_maglev_inner') return 'cilium_lb4_maglev'
+  return layout.name.replace(/_inner$|_$/, '')
 }
 
 const isWithin = (layout: MapLayout) => layout.inner === true || layout.of === 'cluster'
@@ -125,7 +121,9 @@ function judgeRow(layout: MapLayout, declared: DeclaredMap, release: Release, co
   if (isWithin(layout)) {
     const { keySize, valueSize } = layout
     const sizes = declared.inner
-    if (sizes === undefined || sizes.keySize !== keySize || sizes.valueSize !== valueSize)
+    const isTable = layout.value[0]?.type === 'u32s'
+    const sameValue = isTable ? (sizes?.valueSize ?? 1) % valueSize === 0 : sizes?.valueSize === valueSize
+    if (sizes === undefined || sizes.keySize !== keySize || !sameValue)
       wrong.push(`${where}: ${keySize} and ${valueSize} bytes, declared with ${JSON.stringify(sizes)}`)
     count.maps++
     return wrong

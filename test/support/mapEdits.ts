@@ -16,6 +16,7 @@ import { loadNodeSnapshot } from '../../core/facts/snapshot.ts'
 /** What tests touch of an object as the API server prints it. */
 export interface ApiObject {
   readonly metadata: { readonly name: string; readonly labels?: Readonly<Record<string, string>> }
+  readonly spec?: Readonly<Record<string, unknown>>
   /** Of EndpointSlices. */
   readonly endpoints?: readonly Readonly<Record<string, unknown>>[]
 }

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { readEntries } from '../../ebpf/cilium/entries.ts'
 import type { ClusterFacts } from '../../facts/cluster.ts'
 import { type NodeObject, objectKey } from '../../facts/objects.ts'
 import type { NodeSnapshot } from '../../facts/snapshot.ts'
 import { formatAddress, sameAddress } from '../../net/address.ts'
 import type { CiliumObjects, KnownEndpoint } from './ciliumObjects.ts'
-import { isWhole } from './programmed.ts'
+import { wholeEntries } from './programmed.ts'
 import type { DriftFinding } from './report.ts'
 
 const MAP = 'cilium_lxc'
@@ -18,8 +17,9 @@ export function endpointDrift(
   node: NodeObject,
   snapshot: NodeSnapshot,
 ): readonly DriftFinding[] {
-  if (cilium.endpoints === undefined || !isWhole(snapshot, MAP)) return []
-  const entries = new Map((readEntries(snapshot, MAP) ?? []).map((entry) => [formatAddress(entry.keyAddress('address')), entry]))
+  const all = wholeEntries(snapshot, MAP)
+  if (cilium.endpoints === undefined || all === undefined) return []
+  const entries = new Map(all.map((entry) => [formatAddress(entry.keyAddress('address')), entry]))
   return cilium.endpoints
     .filter((endpoint) => isHere(facts, endpoint, node))
     .flatMap((endpoint) =>

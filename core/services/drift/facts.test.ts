@@ -6,6 +6,7 @@ import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import { findingsOf } from '../../../test/support/findings.ts'
 import { type ApiObject, type EditableCluster, recordedBundle } from '../../../test/support/mapEdits.ts'
+import { formatAddress } from '../../net/address.ts'
 import { driftOf } from '../drift.ts'
 import { formatDrift } from './format.ts'
 
@@ -46,6 +47,46 @@ describe('objects that changed while the maps did not', () => {
     const found = findingsOf(cluster.withObjects({ pods: stay, ciliumendpoints: stay }), NODE)
     assert.ok(found.length >= 1)
     for (const { kind, severity } of found) assert.deepEqual([kind, severity], ['address-extra', 'warning'])
+  })
+
+  test('a pod that Cilium has no endpoint for is a stranger to policies, if it is not in the ipcache', () => {
+    const objects = cluster.withObjects({
+      ciliumendpoints: (items) => items.filter(({ metadata }) => metadata.name !== 'client-n2'),
+    })
+    assert.deepEqual(findingsOf(objects, NODE), [], 'the ipcache still has it')
+    const [address] =
+      [...objects.objects.pods.values()].find(({ meta }) => meta.name === 'client-n2')?.podIPs.map(formatAddress) ?? []
+    const row = cluster.rows(NODE, 'cilium_ipcache_v2').findIndex((each) => each['key.address'] === address)
+    const found = findingsOf({ ...objects, nodes: cluster.without(NODE, 'cilium_ipcache_v2', row).nodes }, NODE)
+    assert.deepEqual(
+      found.map(({ kind, severity, subject }) => [kind, severity, subject]),
+      [['address-missing', 'error', 'Pod shop/client-n2']],
+    )
+    assert.match(found[0]?.text ?? '', /it may have been started before/)
+  })
+
+  test('what a Service asks for besides its endpoints', () => {
+    const asks = (change: Readonly<Record<string, unknown>>) =>
+      findingsOf(
+        cluster.withObjects({
+          services: (items) =>
+            items.map((each) => (each.metadata.name === 'web-nodeport' ? { ...each, spec: { ...each.spec, ...change } } : each)),
+        }),
+        NODE,
+      )
+    const affinity = asks({ sessionAffinity: 'ClientIP', sessionAffinityConfig: { clientIP: { timeoutSeconds: 60 } } })
+    assert.equal(affinity.length, 6, 'two ports at the cluster IP, at address 0 and at the address of the node')
+    for (const { text } of affinity)
+      assert.match(text, /lets clients change their backend, and the object asks for the contrary$/)
+    const local = asks({ externalTrafficPolicy: 'Local' })
+    assert.ok(local.some(({ kind, text }) => kind === 'frontend-missing' && text.includes('from inside of the cluster')))
+    assert.ok(
+      local.some(({ kind, text }) => kind === 'frontend-different' && text.includes('lets traffic from outside leave the node')),
+    )
+    assert.ok(
+      local.some(({ kind, severity }) => kind === 'backends-different' && severity === 'error'),
+      'backends of other nodes',
+    )
   })
 
   test('Services that somebody else programs are listed as not compared', () => {

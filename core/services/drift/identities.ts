@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { type Entry, readEntries } from '../../ebpf/cilium/entries.ts'
+import type { Entry } from '../../ebpf/cilium/entries.ts'
 import { IDENTITY, isRemoteNode } from '../../ebpf/cilium/identity.ts'
 import type { MapNames } from '../../ebpf/maps/names.ts'
 import type { ClusterFacts } from '../../facts/cluster.ts'
@@ -10,7 +10,7 @@ import { type Address, formatAddress, sameAddress } from '../../net/address.ts'
 import type { Evidence } from '../../path/answer.ts'
 import { byAddress, type CiliumObjects, type KnownEndpoint } from './ciliumObjects.ts'
 import { objectEvidence } from './expected.ts'
-import { isWhole } from './programmed.ts'
+import { wholeEntries } from './programmed.ts'
 import type { DriftFinding, DriftKind, NotCompared } from './report.ts'
 
 export interface IdentityDrift {
@@ -27,8 +27,8 @@ interface ExpectedAddress {
   readonly isRight: ((identity: number) => boolean) | undefined
   /** "identity 24832 (shop: app=client)" */
   readonly identityText: string
-  /** Addresses of the node it is behind; undefined where no tunnel may lead. */
-  readonly behind: readonly Address[] | undefined
+  /** Addresses of the node it is behind; undefined where no tunnel may lead; null where any may. */
+  readonly behind: readonly Address[] | undefined | null
   readonly evidence: Evidence
 }
 
@@ -45,12 +45,16 @@ export function identityDrift(
   snapshot: NodeSnapshot,
   names: MapNames,
 ): IdentityDrift {
-  const map = ['cilium_ipcache_v2', 'cilium_ipcache'].find((name) => isWhole(snapshot, name))
-  if (map === undefined) {
+  const found = ['cilium_ipcache_v2', 'cilium_ipcache'].flatMap((map) => {
+    const entries = wholeEntries(snapshot, map)
+    return entries === undefined ? [] : [{ map, entries }]
+  })[0]
+  if (found === undefined) {
     const reason = 'the snapshot does not hold cilium_ipcache_v2 as a whole'
     return { findings: [], addresses: 0, notCompared: [{ what: 'Identities of addresses', reason }] }
   }
-  const entries = (readEntries(snapshot, map) ?? []).filter((entry) => entry.key('cluster') === 0)
+  const { map } = found
+  const entries = found.entries.filter((entry) => entry.key('cluster') === 0)
   const hosts = new Map(entries.filter(isHost).map((entry) => [formatAddress(entry.keyAddress('address')), entry]))
   const { expected, notCompared } = expectedAddresses(facts, cilium, node, names)
   const findings = expected.flatMap((each) => compareAddress(each, hosts.get(formatAddress(each.address)), map, names))
@@ -68,6 +72,7 @@ function expectedAddresses(facts: ClusterFacts, cilium: CiliumObjects, node: Nod
   if (cilium.endpoints === undefined) {
     notCompared.push({ what: 'Identities of pods', reason: 'the facts hold neither CiliumEndpoints nor CiliumEndpointSlices' })
   } else for (const endpoint of cilium.endpoints) expected.push(...podAddresses(facts, endpoint, node, names))
+  expected.push(...unmanaged(facts, cilium))
   if (cilium.nodes === undefined) notCompared.push({ what: 'Identities of nodes', reason: 'the facts hold no CiliumNodes' })
   else expected.push(...nodeAddresses(facts, cilium.nodes, node))
   return { expected, notCompared }
@@ -96,6 +101,25 @@ function podAddresses(
   }))
 }
 
+/** Pods on nodes with Cilium that it does not know: those that were there before it, mostly. */
+function unmanaged({ objects }: ClusterFacts, { endpoints, nodes }: CiliumObjects): readonly ExpectedAddress[] {
+  if (endpoints === undefined || nodes === undefined) return []
+  const known = new Set(endpoints.map(objectKey))
+  const strangers = [...objects.pods.values()].filter(
+    (pod) => !pod.hostNetwork && pod.phase === 'Running' && nodes.has(pod.nodeName ?? '') && !known.has(objectKey(pod.meta)),
+  )
+  return strangers.flatMap((pod) =>
+    pod.podIPs.slice(0, 1).map((address) => ({
+      address,
+      subject: `Pod ${objectKey(pod.meta)}`,
+      isRight: (found) => found >= FIRST_OF_PODS,
+      identityText: 'a pod with an identity of its own (Cilium has no endpoint for it: it may have been started before)',
+      behind: null,
+      evidence: objectEvidence(pod, 'status.podIP'),
+    })),
+  )
+}
+
 function nodeAddresses(facts: ClusterFacts, withCilium: ReadonlySet<string>, own: NodeObject): readonly ExpectedAddress[] {
   return [...facts.objects.nodes.values()]
     .filter(({ meta }) => withCilium.has(meta.name))
@@ -107,7 +131,7 @@ function nodeAddresses(facts: ClusterFacts, withCilium: ReadonlySet<string>, own
           subject: `Node ${node.meta.name}`,
           isRight: isOwn ? (identity) => identity === IDENTITY.host : isRemoteNode,
           identityText: isOwn ? 'identity 1 (reserved:host)' : 'the identity of a remote node',
-          behind: undefined,
+          behind: null,
           evidence: objectEvidence(node, 'status.addresses'),
         }
       }),
@@ -157,11 +181,11 @@ function compareAddress(
 
 /** Native routing may go without a tunnel's end; an end that is there must be the right one. */
 function compareTunnel(
-  { behind, subject }: ExpectedAddress,
+  { behind }: ExpectedAddress,
   tunnel: Address,
   finding: (says: string, wanted: string, programmed: string) => DriftFinding,
 ): readonly DriftFinding[] {
-  if (subject.startsWith('Node ') || tunnel.value === 0 || tunnel.value === 0n) return []
+  if (behind === null || tunnel.value === 0 || tunnel.value === 0n) return []
   const end = formatAddress(tunnel)
   if (behind === undefined) return [finding(`is a pod of this node, and its tunnel leads to ${end}`, 'no tunnel', end)]
   if (behind.some((address) => sameAddress(address, tunnel))) return []

@@ -33,15 +33,18 @@ export class ProgrammedServices {
 
   /** Undefined when the snapshot lacks the maps, or holds a part of them only. */
   static read(snapshot: NodeSnapshot, family: Family): ProgrammedServices | undefined {
-    const whole = ['services_v2', 'backends_v3'].every((name) => isWhole(snapshot, `cilium_lb${family}_${name}`))
-    return whole ? new ProgrammedServices(snapshot, family) : undefined
+    const services = wholeEntries(snapshot, `cilium_lb${family}_services_v2`)
+    const backends = wholeEntries(snapshot, `cilium_lb${family}_backends_v3`)
+    return services === undefined || backends === undefined
+      ? undefined
+      : new ProgrammedServices(snapshot, family, services, backends)
   }
 
-  private constructor(snapshot: NodeSnapshot, family: Family) {
+  private constructor(snapshot: NodeSnapshot, family: Family, services: readonly Entry[], backends: readonly Entry[]) {
     this.family = family
     const read = (name: string) => readEntries(snapshot, name) ?? []
-    for (const entry of read(`cilium_lb${family}_services_v2`)) this.#entries.set(keyOfEntry(entry, entry.key('slot')), entry)
-    this.#backends = new Map(read(`cilium_lb${family}_backends_v3`).map((entry) => [entry.key('id'), entry]))
+    for (const entry of services) this.#entries.set(keyOfEntry(entry, entry.key('slot')), entry)
+    this.#backends = new Map(backends.map((entry) => [entry.key('id'), entry]))
     this.#reverse = new Map(read(`cilium_lb${family}_reverse_nat`).map((entry) => [entry.key('revNat'), entry]))
     for (const entry of read(`cilium_lb${family}_source_range`)) {
       const ranges = this.#ranges.get(entry.key('revNat')) ?? new Map<string, Entry>()
@@ -89,10 +92,10 @@ export class ProgrammedServices {
   }
 }
 
-/** A dump that was cut can't tell what is missing. */
-export function isWhole(snapshot: NodeSnapshot, map: string): boolean {
+/** A map's entries, when all of them are there: a dump that was cut can't tell what is missing. */
+export function wholeEntries(snapshot: NodeSnapshot, map: string): readonly Entry[] | undefined {
   const dump = snapshot.maps.named(map)
-  return dump !== undefined && !dump.truncated && !dump.incomplete && readEntries(snapshot, map) !== undefined
+  return dump === undefined || dump.truncated || dump.incomplete ? undefined : readEntries(snapshot, map)
 }
 
 /** A master entry's place, for comparing it with what is expected. */
