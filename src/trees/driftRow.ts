@@ -11,11 +11,28 @@ import type { FactRow } from './clusterItem.ts'
 /** Findings that a tooltip lists. */
 const LISTED = 8
 
-/** Undefined where there are no maps of Cilium to compare. */
+/** Pods and services that are compared within the time a row may take: about 0.1 ms each. */
+const MOST = 5_000
+
+/** Findings belong to facts, which never change: made once for each. */
+const known = new WeakMap<object, Map<string, NodeDrift | undefined>>()
+
+async function driftOfNode(current: NonNullable<FactSource['current']>, node: string): Promise<NodeDrift | undefined> {
+  const byNode = known.get(current) ?? new Map<string, NodeDrift | undefined>()
+  known.set(current, byNode)
+  if (!byNode.has(node)) {
+    const { ciliumDriftOf } = await import('../../core/services/drift.ts')
+    byNode.set(node, ciliumDriftOf(current.cluster, node))
+  }
+  return byNode.get(node)
+}
+
+/** Undefined where there are no maps of Cilium to compare, or too much to compare while a row is awaited. */
 export async function driftRow({ current }: FactSource, node: string): Promise<FactRow | undefined> {
   if (current === undefined) return undefined
-  const { ciliumDriftOf } = await import('../../core/services/drift.ts')
-  const drift = ciliumDriftOf(current.cluster, node)
+  const { pods, services } = current.cluster.objects
+  if (pods.size + services.size > MOST) return undefined
+  const drift = await driftOfNode(current, node)
   if (drift === undefined) return undefined
   const { findings } = drift
   return {
