@@ -92,7 +92,7 @@ describe('Hubble of a live cluster', { skip: whyNoLab() ?? false }, () => {
 
   /** A stream that is read in the background. */
   async function follow(way: WishedWay, request: FlowsRequest) {
-    const stream = await openFlows(session, { way, request: { ...request, follow: true } })
+    const stream = await openFlows(session, { way, request: { ...request, last: 1, follow: true } })
     streams.push(stream)
     const events: FlowsEvent[] = []
     const done = (async () => {
@@ -100,7 +100,7 @@ describe('Hubble of a live cluster', { skip: whyNoLab() ?? false }, () => {
     })().catch((error: unknown) => {
       if (!PlumblineError.is(error, 'cancelled')) throw error
     })
-    return {
+    const followed = {
       events,
       flows: () => byUuid(linesOf(events)),
       async until(what: string, seen: () => boolean, seconds = 30): Promise<void> {
@@ -114,6 +114,10 @@ describe('Hubble of a live cluster', { skip: whyNoLab() ?? false }, () => {
         await done
       },
     }
+    // The last flow that there was shows that new ones will come.
+    await followed.until('the first flow', () => events.some(({ kind }) => kind === 'flows'))
+    await sleep(300)
+    return followed
   }
 
   test('each way has the very flows that the hubble client has', async () => {
