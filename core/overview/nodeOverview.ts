@@ -3,28 +3,20 @@
 /** What a tree says about a node at a glance, from its snapshot. */
 
 import type { FactFiles } from '../facts/files.ts'
-import type { BpfLinkFact, BpfMapFact, BpfProgramFact } from '../facts/node.ts'
+import type { BpfMapFact, BpfProgramFact } from '../facts/node.ts'
 import type { NodeSnapshot } from '../facts/snapshot.ts'
 import { parseJson } from '../facts/text.ts'
-import { formatAddress } from '../net/address.ts'
+import { ciliumUnattended } from './ciliumAgent.ts'
 import { countNftRules, countSavedRules, type RuleCount } from './ruleCount.ts'
 
 export type ProxyKind = 'iptables' | 'nftables' | 'ipvs' | 'cilium' | 'none'
-
-export interface InterfaceOverview {
-  readonly name: string
-  /** rtnl_link kind; "physical" for those that have none. */
-  readonly kind: string
-  readonly up: boolean
-  readonly addresses: readonly string[]
-  readonly attachments: readonly { readonly attach: string; readonly program: string }[]
-}
 
 export interface NodeOverview {
   readonly kernelRelease: string
   /** Everybody who programs services here; two of them at once is the picture of a migration. */
   readonly proxies: readonly ProxyKind[]
-  readonly interfaces: readonly InterfaceOverview[]
+  /** Cilium's programs are there, but its agent is not: its datapath goes on with maps that nobody updates. */
+  readonly ciliumUnattended: boolean
   readonly rules: readonly RuleCount[]
   readonly conntrack: { readonly count: number; readonly max: number } | undefined
   readonly programs: number
@@ -52,7 +44,7 @@ export function nodeOverview(files: FactFiles, snapshot: NodeSnapshot): NodeOver
   return {
     kernelRelease: snapshot.kernelRelease,
     proxies: proxiesOf(rules, programs),
-    interfaces: interfacesOf(files, snapshot, programs),
+    ciliumUnattended: ciliumUnattended(snapshot),
     rules,
     conntrack: conntrack && { count: conntrack.count, max: conntrack.max },
     programs: programs.length,
@@ -69,27 +61,8 @@ function proxiesOf(rules: readonly RuleCount[], programs: readonly BpfProgramFac
   // The kubelet and a stopped kube-proxy leave a few chains behind; a working one has a rule for each service.
   if (kubeProxy.some((rule) => !rule.file.endsWith('nft.txt') && rule.count > 8)) kinds.push('iptables')
   if (kubeProxy.some((rule) => rule.file.endsWith('nft.txt'))) kinds.push('nftables')
-  if (programs.some((program) => program.name.startsWith('cil_'))) kinds.push('cilium')
+  if (programs.some(({ name }) => name.startsWith('cil_'))) kinds.push('cilium')
   return kinds.length === 0 ? ['none'] : kinds
-}
-
-function interfacesOf(files: FactFiles, snapshot: NodeSnapshot, programs: readonly BpfProgramFact[]): InterfaceOverview[] {
-  const { host } = snapshot
-  if (host === undefined) return []
-  const names = new Map(programs.map((program) => [program.id, program.name]))
-  const links = readList<BpfLinkFact>(files, `${snapshot.folder}/bpf/links.json`)
-  return [...host.devices].map((device) => ({
-    name: device.ifname,
-    kind: device.kind === '' ? 'physical' : device.kind,
-    up: device.flags.includes('up'),
-    addresses: host.addresses
-      .filter((address) => address.ifindex === device.ifindex)
-      .map((address) => formatAddress(address.address)),
-    attachments: links
-      .filter((link) => link.ifindex === device.ifindex && (link.netns ?? 'host') === 'host')
-      .toSorted((a, b) => (a.position ?? 0) - (b.position ?? 0))
-      .map((link) => ({ attach: link.attach, program: names.get(link.programId) ?? `program ${link.programId}` })),
-  }))
 }
 
 function readList<T>(files: FactFiles, path: string): readonly T[] {

@@ -41,10 +41,20 @@ export interface Lane {
   readonly lane: LaneName
   /** Netfilter lanes are always read from the node's `rules`. */
   readonly source: LaneSource
+  /** Of eBPF lanes: what stood for each node's datapath, in the order the packet meets them. */
+  readonly nodes?: readonly LaneNode[]
   /** Every way to an end. Probabilities sum to 1 where nothing is unknown. */
   readonly outcomes: readonly Outcome[]
   /** Facts that were missing, each once. */
   readonly unknowns: readonly Unknown[]
+}
+
+export interface LaneNode {
+  readonly node: string
+  /** `rules`: the node has no eBPF datapath, and its rules were followed. */
+  readonly source: LaneSource
+  /** What one has to know about it: Cilium's agent is not running. */
+  readonly note?: string
 }
 
 export type Verdict = 'delivered' | 'forwarded' | 'accepted' | 'dropped' | 'rejected' | 'unknown'

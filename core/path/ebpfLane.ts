@@ -4,6 +4,7 @@ import type { Balanced, Datapath, Datapaths, Located, PolicyQuery } from '../ebp
 import { isLoopback, type Netns } from '../facts/netns.ts'
 import { type Address, formatAddress, formatEndpoint, sameAddress } from '../net/address.ts'
 import { addressFlow, routeOutput } from '../routing/output.ts'
+import type { Lane, LaneNode } from './answer.ts'
 import { chosen, masqueraded, noBackend, type Way } from './ebpfSteps.ts'
 import { eachTarget, type LaneResult, laneOf } from './netfilterLane.ts'
 import { replyOf } from './reply.ts'
@@ -31,12 +32,22 @@ export function ebpfLane(world: World, datapaths: Datapaths, resolved: Resolved)
     },
   )
   const asked = packetOf(resolved)
-  return laneOf('ebpf', datapaths.source, endings, (ending) =>
+  const result = laneOf('ebpf', datapaths.source, endings, (ending) =>
     // Where rules alone were at work, they have to undo their translations.
     ending.traveller.steps.every(({ node }) => datapaths.on(node) === undefined)
       ? replyOf(world, ending, asked)
       : answerText(ending, asked.dst, asked.dport),
   )
+  return { ...result, lane: { ...result.lane, nodes: nodesOn(result.lane, datapaths) } }
+}
+
+function nodesOn({ outcomes }: Lane, datapaths: Datapaths): readonly LaneNode[] {
+  const passed = new Set(outcomes.flatMap(({ steps }) => steps.map(({ node }) => node)).filter((node) => node !== ''))
+  return [...passed].map((node) => {
+    const datapath = datapaths.on(node)
+    if (datapath === undefined) return { node, source: 'rules' }
+    return { node, source: datapaths.source, ...(datapath.note !== undefined && { note: datapath.note }) }
+  })
 }
 
 function answerText(

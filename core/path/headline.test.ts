@@ -3,7 +3,17 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Lane, Outcome, Step, TraceAnswer } from './answer.ts'
-import { bypassedByOwner, bypassedText, endPod, endpointText, failures, headline, lostReplies } from './headline.ts'
+import {
+  bypassedByOwner,
+  bypassedText,
+  endPod,
+  endpointText,
+  failures,
+  headline,
+  laneNotes,
+  laneSource,
+  lostReplies,
+} from './headline.ts'
 
 test('the same backends in both lanes', () => {
   const outcomes = ['10.0.0.1', '10.0.0.2', '10.0.0.3'].map((ip) =>
@@ -153,3 +163,17 @@ function answer(...outcomes: readonly (readonly Outcome[])[]): TraceAnswer {
   const question = { from: 'a', to: 'b', source: endpoint, destination: endpoint, protocol: 'TCP', ctState: 'new', mark: 0 }
   return { schema: 'plumbline.trace/v1', question, lanes, difference: null, proof: null }
 }
+
+test('the source of an eBPF lane: one for all nodes, or each node with its own', () => {
+  const lane = (nodes: Lane['nodes']) =>
+    ({ lane: 'ebpf', source: 'cilium', outcomes: [], unknowns: [], nodes: nodes ?? [] }) as const
+  const [n1, n2] = [
+    { node: 'n1', source: 'cilium', note: 'the agent is down' } as const,
+    { node: 'n2', source: 'rules' } as const,
+  ]
+  assert.equal(laneSource(lane([])), 'Cilium’s maps')
+  assert.equal(laneSource(lane([n1])), 'Cilium’s maps')
+  assert.equal(laneSource(lane([n1, n2])), 'Cilium’s maps on n1; no eBPF datapath on n2: its rules')
+  assert.equal(laneSource(lane([n2])), 'no eBPF datapath on n2: its rules')
+  assert.deepEqual(laneNotes(lane([n1, n2])), ['the agent is down'])
+})

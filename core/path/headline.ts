@@ -2,7 +2,7 @@
 
 /** The answer in one sentence, and the few facts that stand right below it. The same words in the panel and the terminal. */
 
-import type { BypassedRule, Difference, Endpoint, Lane, Outcome, Step, TraceAnswer, Verdict } from './answer.ts'
+import type { BypassedRule, Difference, Endpoint, Lane, LaneSource, Outcome, Step, TraceAnswer, Verdict } from './answer.ts'
 import { share } from './fraction.ts'
 import { isBad, isGood } from './weight.ts'
 
@@ -21,11 +21,26 @@ export function laneTitle(lane: Lane): string {
   return lane.lane === 'netfilter' ? 'Netfilter' : 'eBPF'
 }
 
-/** Where a lane was read from: "node's rules", "Cilium's maps", … */
-export function laneSource(lane: Lane): string {
-  return { rules: 'the node’s rules', cilium: 'Cilium’s maps', plumbline: 'Plumbline’s maps', planned: 'planned from the API' }[
-    lane.source
-  ]
+const SOURCES: Readonly<Record<LaneSource, string>> = {
+  rules: 'the node’s rules',
+  cilium: 'Cilium’s maps',
+  plumbline: 'Plumbline’s maps',
+  planned: 'planned from the API',
+}
+
+/** Where a lane was read from: "the node's rules", "Cilium's maps"; by node, where the nodes on the way differ. */
+export function laneSource({ source, nodes = [] }: Lane): string {
+  const sources = [...new Set(nodes.map((each) => each.source))]
+  if (sources.every((each) => each === source)) return SOURCES[source]
+  const on = (wanted: LaneSource) => nodes.flatMap((each) => (each.source === wanted ? [each.node] : [])).join(', ')
+  return sources
+    .map((each) => (each === 'rules' ? `no eBPF datapath on ${on(each)}: its rules` : `${SOURCES[each]} on ${on(each)}`))
+    .join('; ')
+}
+
+/** What one has to know about the datapaths of a lane, a sentence each. */
+export function laneNotes({ nodes = [] }: Lane): readonly string[] {
+  return nodes.flatMap(({ note }) => note ?? [])
 }
 
 /** "10.0.0.1:80", "[fd00::1]:80", "10.0.0.1" without a port. */

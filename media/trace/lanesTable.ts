@@ -3,7 +3,7 @@
 import { html, nothing, type PropertyValues, type TemplateResult } from 'lit'
 import { alignLanes, type Cell, type Choice, type Row, type Visit } from '../../core/path/alignment.ts'
 import type { Difference, Lane, Outcome, Step, Unknown } from '../../core/path/answer.ts'
-import { endPod, endpointText, laneSource, laneTitle } from '../../core/path/headline.ts'
+import { endPod, endpointText, laneNotes, laneSource, laneTitle } from '../../core/path/headline.ts'
 import { isBad, isGood, weightOf } from '../../core/path/weight.ts'
 import { icon } from '../components/icon.ts'
 import { LightElement } from '../components/lightElement.ts'
@@ -140,7 +140,9 @@ export class LanesTable extends LightElement {
 
   #laneHeader(lane: Lane, index: number): TemplateResult {
     return html`<th role="columnheader" scope="col" class="lane lane-${index}">
-      <span class="lane-name">${laneTitle(lane)}</span> <span class="lane-source">${laneSource(lane)}</span>
+      <span class="lane-name">${laneTitle(lane)}</span> <span class="lane-source">${foreign(laneSource(lane))}</span>${laneNotes(
+        lane,
+      ).map((note) => html`<span class="lane-note">${icon('warning', { tone: 'warned' })} ${foreign(note)}</span>`)}
     </th>`
   }
 

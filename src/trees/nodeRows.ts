@@ -33,6 +33,7 @@ function summary(overview: NodeOverview): FactRow[] {
   const rows = [
     fact(vscode.l10n.t('Kernel'), overview.kernelRelease, 'chip'),
     fact(vscode.l10n.t('Services by'), overview.proxies.join(' + '), 'type-hierarchy'),
+    ...(overview.ciliumUnattended ? [unattended()] : []),
   ]
   const { conntrack } = overview
   if (conntrack !== undefined && conntrack.max > 0) {
@@ -45,6 +46,12 @@ function summary(overview: NodeOverview): FactRow[] {
     rows.push({ ...fact(vscode.l10n.t('Conntrack'), description, 'table'), warning: share > 80 })
   }
   return rows
+}
+
+function unattended(): FactRow {
+  const description = vscode.l10n.t('not running; its datapath still forwards')
+  const tooltip = vscode.l10n.t("Cilium's programs and maps are in place, but its agent doesn't run: nobody updates the maps.")
+  return { label: vscode.l10n.t("Cilium's agent"), description, tooltip, icon: 'warning', warning: true }
 }
 
 function problems(overview: NodeOverview): FactRow[] {

@@ -65,7 +65,7 @@ export class CiliumDatapath implements Datapath {
     this.hostRouting = this.#config.hostRouting
     this.note = this.#config.agentRunning
       ? undefined
-      : `Cilium's agent is not running on ${node}: its datapath goes on with the maps as they are, and nobody updates them`
+      : `Cilium's agent is not running on ${node}; its datapath still forwards, with maps that nobody updates`
     this.unknowns = this.#config.known ? [] : [unknownConfiguration(node)]
   }
 
