@@ -6,6 +6,7 @@ import * as vscode from 'vscode'
 import { messageOf } from '../../cluster/errors.ts'
 import type { PodObject, ServiceObject } from '../../core/facts/objects.ts'
 import { formatAddress } from '../../core/net/address.ts'
+import { ciliumUnattended } from '../../core/overview/ciliumAgent.ts'
 import { printable, printableLines } from '../../core/text/printable.ts'
 import { LiveSource } from '../sources/liveSource.ts'
 import type { BundleSource } from '../sources/bundleSource.ts'
@@ -162,6 +163,9 @@ function nodeRow({ source, name }: Item<'node'>): vscode.TreeItem {
   made.description = [
     ...(snapshot?.kernelRelease ? [snapshot.kernelRelease] : []),
     ...(source.kind === 'context' ? [agentState(agent)] : []),
+    ...(snapshot && ciliumUnattended(snapshot)
+      ? [vscode.l10n.t("⚠ Cilium's agent is not running; its datapath still forwards")]
+      : []),
     ...(snapshot && snapshot.problems.length > 0 ? [vscode.l10n.t('{0} incomplete', snapshot.problems.length)] : []),
   ].join(' · ')
   made.tooltip = markdown([
