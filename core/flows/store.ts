@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { ClassCache } from './classCache.ts'
 import { Columns } from './columns.ts'
 import type { FlowEvent, Timestamp } from './flow.ts'
-import { classKey, classOf } from './flowClass.ts'
 import { columnsOf, type RowDictionaries, rowDictionaries } from './rowDictionaries.ts'
 import { extraOf, flowAt, portsOf, recordOf } from './rowValues.ts'
 import { StreamState } from './streamState.ts'
@@ -18,6 +18,7 @@ export type FlowRow = Extract<FlowEvent, { readonly kind: 'flow' }>
 export class FlowStore {
   readonly columns: Columns
   readonly dictionaries: RowDictionaries = rowDictionaries()
+  readonly #classes = new ClassCache(this.dictionaries.classes)
   readonly #stream = new StreamState()
   #next = 0
   #swept = 0
@@ -108,7 +109,7 @@ export class FlowStore {
     columns.destinationPort[slot] = ports?.destinationPort ?? 0
     const packed = packUuid(flow.uuid, columns.uuid, slot * 4)
     if (!packed) columns.uuid.set([d.texts.number(flow.uuid), 0, 0, 0], slot * 4)
-    numbers.class[slot] = d.classes.numberOf(classKey(flow, packed), () => classOf(flow, packed))
+    numbers.class[slot] = this.#classes.number(flow, packed)
     numbers.nodeName[slot] = d.texts.number(flow.nodeName)
     numbers.nodeLabels[slot] = d.lists.number(flow.nodeLabels)
     numbers.emitter[slot] = d.emitters.number(flow.emitter)
