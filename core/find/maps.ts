@@ -2,6 +2,7 @@
 
 import type { FactFiles } from '../facts/files.ts'
 import type { MapNames } from '../ebpf/maps/names.ts'
+import { networkBits } from '../ebpf/maps/network.ts'
 import type { NodeMap } from '../ebpf/maps/nodeMaps.ts'
 import { entryPhrase } from '../ebpf/maps/present.ts'
 import { type MapTable, type TableColumn, tableOf } from '../ebpf/maps/table.ts'
@@ -61,12 +62,9 @@ function test(table: MapTable, column: TableColumn, wanted: Wanted): Mentions | 
     const address = parseAddress(String(column.value(row)))
     if (address === undefined) return undefined
     if (prefix === undefined) return mentionsAddress(wanted, address)
-    return mentionsPrefix(wanted, prefixOf(address, Math.max(0, Number(prefix.value(row)) - PREFIX_BEFORE_ADDRESS)))
+    return mentionsPrefix(wanted, prefixOf(address, networkBits(field, Number(prefix.value(row)))))
   }
 }
-
-/** Before the address of a trie's key lie 32 bits that count too: cluster and family, or a reverse NAT index. */
-const PREFIX_BEFORE_ADDRESS = 32
 
 /** A trie's key is a network: the address counts as far as the prefix goes. Two addresses in one key are no network. */
 function prefixColumn(table: MapTable, { side }: TableColumn): TableColumn | undefined {

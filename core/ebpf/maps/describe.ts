@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { networkBits } from './network.ts'
 import type { MapTable, TableColumn } from './table.ts'
 import { translated, uncross } from './tuple.ts'
 
@@ -80,16 +81,17 @@ function portRange(port: number, bits: number): string {
 function networks(table: MapTable): Description | undefined {
   const key = table.columns.filter(({ side }) => side === 'key')
   const prefix = key.find(({ name }) => name === 'prefixLength')
-  const address = key.find(({ name }) => name === 'address' || name === 'source')
-  if (prefix === undefined || address === undefined || key.some(({ name }) => name === 'destination')) return undefined
+  const address = key.find(({ name }) => ['address', 'source', 'network'].includes(name))
+  const field = table.layout?.key.find(({ name }) => name === address?.name)
+  if (field === undefined || prefix === undefined || address === undefined || key.some(({ name }) => name === 'destination'))
+    return undefined
   const family = key.find(({ name }) => name === 'family')
   return {
     heading: 'network',
     covers: new Set([prefix, address, ...(family === undefined ? [] : [family])]),
     text(row) {
       const { value, name } = address.cell(row)
-      // Before the address lie 32 bits in both kinds of keys: cluster and family, or a reverse NAT index.
-      const network = `${value}/${Math.max(0, Number(prefix.cell(row).value) - 32)}`
+      const network = `${value}/${networkBits(field, Number(prefix.cell(row).value))}`
       return name === undefined ? network : `${network} (${name})`
     },
   }

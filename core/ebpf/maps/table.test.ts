@@ -7,6 +7,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { CILIUM_LAYOUTS } from './cilium.ts'
 import { datalessTitle } from './ciliumMaps.ts'
+import { describe } from './describe.ts'
 import { findLayout, isOfUnknownVersion, versionsOf } from './find.ts'
 import type { MapLayout } from './layout.ts'
 import { type MapTable, tableOf } from './table.ts'
@@ -90,4 +91,17 @@ test('maps without data say what they are', () => {
   for (const name of ['cilium_calls_00284', 'cilium_calls_netdev_00002', 'cilium_call_policy', 'cilium_events', 'cilium_signals'])
     assert.notEqual(datalessTitle(name), undefined, name)
   for (const { name } of CILIUM_LAYOUTS) assert.equal(datalessTitle(name), undefined, name)
+})
+
+test('networks are told by what their keys have before the address', () => {
+  const told = (name: string, key: readonly number[], value: readonly number[]) => {
+    const table = tableOf(
+      { name, keySize: key.length, valueSize: value.length, perCpu: false, valuesPerEntry: 1 },
+      Uint8Array.of(...key, ...value),
+    )
+    return describe(table)?.text(0)
+  }
+  assert.equal(told('cilium_cidr_v4_fix', [8, 0, 0, 0, 10, 0, 0, 0], [0]), '10.0.0.0/8')
+  assert.equal(told('cilium_ipmasq_v4', [12, 0, 0, 0, 172, 16, 0, 0], [0]), '172.16.0.0/12')
+  assert.equal(told('cilium_lb4_source_range', [56, 0, 0, 0, 0, 7, 0, 0, 10, 1, 2, 0], [0]), '10.1.2.0/24')
 })
