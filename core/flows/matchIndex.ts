@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { FlowQuery } from './filter.ts'
-import { BLOCK, compileQuery, type Pass } from './scan.ts'
+import { BLOCK, Marks, type Pass } from './marks.ts'
+import { compileQuery } from './scan.ts'
 import type { FlowStore } from './store.ts'
 
 /**
@@ -12,7 +13,7 @@ export class MatchIndex {
   readonly query: FlowQuery
   readonly #store: FlowStore
   readonly #pass: Pass
-  readonly #marks = new Uint8Array(BLOCK)
+  readonly #marks = new Marks()
   #rows = new Float64Array(1024)
   #front = 0
   #end = 0
@@ -91,20 +92,20 @@ export class MatchIndex {
     for (let end = next; end > first && found.length < most; ) {
       const slotEnd = ((end - 1) % capacity) + 1
       const count = Math.min(BLOCK, end - first, slotEnd)
-      const marks = this.#marks.fill(1, 0, count)
+      const marks = this.#marks.set(count)
       if (this.#pass.run(marks, slotEnd - count, count))
         for (let index = count - 1; index >= 0 && found.length < most; index--)
-          if (marks[index] === 1) found.push(end - count + index)
+          if (marks.bytes[index] === 1) found.push(end - count + index)
       end -= count
     }
     return found
   }
 
   #scan(slot: number, count: number): void {
-    const marks = this.#marks.fill(1, 0, count)
+    const marks = this.#marks.set(count)
     if (!this.#pass.run(marks, slot, count)) return
     this.#reserve(count)
-    for (let index = 0; index < count; index++) if (marks[index] === 1) this.#rows[this.#end++] = this.#scanned + index
+    for (let index = 0; index < count; index++) if (marks.bytes[index] === 1) this.#rows[this.#end++] = this.#scanned + index
   }
 
   #release(first: number): void {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { FlowQuery } from './filter.ts'
+import { Marks } from './marks.ts'
 import { compileQuery } from './scan.ts'
 import { type FlowRow, FlowStore } from './store.ts'
 
@@ -13,10 +14,10 @@ import { type FlowRow, FlowStore } from './store.ts'
 export function matcherOf(query: FlowQuery): (event: FlowRow) => boolean {
   const store = new FlowStore({ capacity: 1 })
   const pass = compileQuery(query, store)
-  const marks = new Uint8Array(1)
+  const marks = new Marks()
   return (event) => {
     store.append(event)
     pass.prepare()
-    return pass.run(marks.fill(1), 0, 1)
+    return pass.run(marks.set(1), 0, 1) && marks.bytes[0] === 1
   }
 }

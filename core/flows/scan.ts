@@ -3,37 +3,43 @@
 import type { NumberColumn } from './columns.ts'
 import { type Condition, conditionsOf } from './conditions.ts'
 import type { Dictionary } from './dictionary.ts'
-import type { FlowQuery } from './filter.ts'
+import type { FlowFilter, FlowQuery } from './filter.ts'
 import type { Timestamp } from './flow.ts'
+import { AllPass, AlternativesPass, type Marks, NotPass, type Pass } from './marks.ts'
 import { DICTIONARY_OF } from './rowDictionaries.ts'
 import type { FlowStore } from './store.ts'
 import { packUuid } from './uuid.ts'
 import { wordCondition } from './words.ts'
 
-/** Clears the marks of rows that don't fulfil something. Rows lie in slots `slot` to `slot + count - 1`. */
-export interface Pass {
-  /** Before rows are looked at: dictionaries may have grown. */
-  prepare(): void
-  /** Whether any row is still marked. */
-  run(marks: Uint8Array, slot: number, count: number): boolean
-}
-
-/** Most rows one run looks at. */
-export const BLOCK = 8192
-
 /** @throws Error for a value that Hubble would refuse. */
 export function compileQuery(query: FlowQuery, store: FlowStore): Pass {
   const passes: Pass[] = []
   if (query.since !== null || query.until !== null) passes.push(new TimePass(store, query.since, query.until))
-  const compiled = (list: FlowQuery['allow']) =>
-    list.map((filter) => all(conditionsOf(filter).map((each) => compile(each, store))))
-  if (query.allow.length > 0) passes.push(new AnyPass(compiled(query.allow)))
-  if (query.deny.length > 0) passes.push(new NotPass(new AnyPass(compiled(query.deny))))
+  if (query.allow.length > 0) passes.push(oneOf(query.allow, store))
+  if (query.deny.length > 0) passes.push(new NotPass(oneOf(query.deny, store)))
   for (const word of query.words) {
     const pass = compile(wordCondition(word), store)
     passes.push(word.not ? new NotPass(pass) : pass)
   }
-  return all(passes)
+  return new AllPass(passes)
+}
+
+/** Filters that have fields in common share what looks at rows for them. */
+function oneOf(filters: readonly FlowFilter[], store: FlowStore): Pass {
+  const passes: Pass[] = []
+  const known = new Map<string, number>()
+  const alternatives = filters.map((filter) => {
+    // Values that are only wrong together are found here.
+    conditionsOf(filter)
+    return Object.entries(filter).map(([field, values]) => {
+      const key = field + JSON.stringify(values, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value))
+      const index = known.get(key) ?? passes.length
+      if (index === passes.length) passes.push(new AllPass(conditionsOf({ [field]: values }).map((each) => compile(each, store))))
+      known.set(key, index)
+      return index
+    })
+  })
+  return new AlternativesPass(passes, alternatives)
 }
 
 function compile(condition: Condition, store: FlowStore): Pass {
@@ -45,78 +51,10 @@ function compile(condition: Condition, store: FlowStore): Pass {
     case 'uuid':
       return new UuidPass(store, condition.uuids)
     case 'any':
-      return new AnyPass(condition.of.map((each) => compile(each, store)))
-  }
-}
-
-function all(passes: readonly Pass[]): Pass {
-  const [only] = passes
-  return passes.length === 1 && only !== undefined ? only : new AllPass(passes)
-}
-
-class AllPass implements Pass {
-  readonly #passes: readonly Pass[]
-
-  constructor(passes: readonly Pass[]) {
-    this.#passes = passes
-  }
-
-  prepare(): void {
-    for (const pass of this.#passes) pass.prepare()
-  }
-
-  run(marks: Uint8Array, slot: number, count: number): boolean {
-    return this.#passes.every((pass) => pass.run(marks, slot, count))
-  }
-}
-
-class AnyPass implements Pass {
-  readonly #passes: readonly Pass[]
-  readonly #marks = new Uint8Array(BLOCK)
-  readonly #found = new Uint8Array(BLOCK)
-
-  constructor(passes: readonly Pass[]) {
-    this.#passes = passes
-  }
-
-  prepare(): void {
-    for (const pass of this.#passes) pass.prepare()
-  }
-
-  run(marks: Uint8Array, slot: number, count: number): boolean {
-    const [only] = this.#passes
-    if (this.#passes.length === 1 && only !== undefined) return only.run(marks, slot, count)
-    const found = this.#found.fill(0, 0, count)
-    for (const pass of this.#passes) {
-      // Rows that were found already need not be looked at again, but looking is cheaper than choosing.
-      this.#marks.set(marks)
-      if (!pass.run(this.#marks, slot, count)) continue
-      for (let index = 0; index < count; index++) found[index] = (found[index] as number) | (this.#marks[index] as number)
-    }
-    let some = 0
-    for (let index = 0; index < count; index++) some |= marks[index] = found[index] as number
-    return some !== 0
-  }
-}
-
-class NotPass implements Pass {
-  readonly #pass: Pass
-  readonly #marks = new Uint8Array(BLOCK)
-
-  constructor(pass: Pass) {
-    this.#pass = pass
-  }
-
-  prepare(): void {
-    this.#pass.prepare()
-  }
-
-  run(marks: Uint8Array, slot: number, count: number): boolean {
-    this.#marks.set(marks)
-    if (!this.#pass.run(this.#marks, slot, count)) return true
-    let some = 0
-    for (let index = 0; index < count; index++) some |= marks[index] = (marks[index] as number) & ~(this.#marks[index] as number)
-    return some !== 0
+      return new AlternativesPass(
+        condition.of.map((each) => compile(each, store)),
+        condition.of.map((_, index) => [index]),
+      )
   }
 }
 
@@ -159,11 +97,11 @@ class ValuePass implements Pass {
     this.#passing[number] = value !== undefined && this.#test(value) ? 1 : 0
   }
 
-  run(marks: Uint8Array, slot: number, count: number): boolean {
+  run({ bytes: marks }: Marks, slot: number, count: number): boolean {
     const numbers = this.#store.columns.numbers[this.#column]
     const passing = this.#passing
     if (numbers.length === 0) {
-      if (passing[0] === 0) marks.fill(0)
+      if (passing[0] === 0) marks.fill(0, 0, count)
       return passing[0] !== 0
     }
     let some = 0
@@ -186,7 +124,7 @@ class PortPass implements Pass {
 
   prepare(): void {}
 
-  run(marks: Uint8Array, slot: number, count: number): boolean {
+  run({ bytes: marks }: Marks, slot: number, count: number): boolean {
     const ports = this.#store.columns[this.#column]
     const passing = this.#passing
     let some = 0
@@ -207,7 +145,7 @@ class UuidPass implements Pass {
 
   prepare(): void {}
 
-  run(marks: Uint8Array, slot: number, count: number): boolean {
+  run({ bytes: marks }: Marks, slot: number, count: number): boolean {
     const { columns, dictionaries } = this.#store
     const words = new Uint32Array(4)
     const wanted = this.#uuids.map((uuid) => ({ packed: packUuid(uuid, words, 0), words: words.slice(), uuid }))
@@ -241,7 +179,7 @@ class TimePass implements Pass {
 
   prepare(): void {}
 
-  run(marks: Uint8Array, slot: number, count: number): boolean {
+  run({ bytes: marks }: Marks, slot: number, count: number): boolean {
     const { seconds, nanos } = this.#store.columns
     const [since, until] = [this.#since, this.#until]
     let some = 0
