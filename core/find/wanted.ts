@@ -86,7 +86,8 @@ export function mentionsPrefix(wanted: Wanted, prefix: Prefix): Mention | undefi
 }
 
 /** Everything in a line that may be an address, a network or a range. Word characters around one make it part of a name. */
-const TOKEN = /(?<![\w.:-])(?:[0-9a-f]*:[0-9a-f:]*(?:[0-9a-f]|::)|\d{1,3}(?:\.\d{1,3}){3})(?:\/\d{1,3})?(?:-[0-9a-f:.]+)?/gi
+const TOKEN =
+  /(?<![\w.:-])(?:[0-9a-f]*:[0-9a-f:]*(?:[0-9a-f]|::)|\d{1,3}(?:\.\d{1,3}){3})(?:\/\d{1,3})?(?:-[0-9a-f:.]+)?(?![\w.]*\w)/gi
 
 /** The best mention of what is wanted in a line of text. */
 export function mentionedIn(line: string, wanted: Wanted): Mention | undefined {
