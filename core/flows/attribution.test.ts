@@ -113,6 +113,15 @@ test('evidence points at the field of the object', () => {
   assert.deepEqual(look[0]?.evidence, evidence)
 })
 
+test('a peer that is no pod has the names of its entities', () => {
+  const flow = dropOf('client-n1', 5432)
+  assert.ok(flow.ip && flow.source)
+  const labels = ['reserved:kube-apiserver', 'reserved:remote-node']
+  const source = { ...flow.source, id: 0, identity: 7, labels, podName: '', namespace: '' }
+  const { text } = attributed(CLUSTER, { ...flow, ip: { ...flow.ip, source: '10.200.0.11' }, source })
+  assert.match(text, /ingress from 10\.200\.0\.11 \(kube-apiserver, remote-node\), 5432\/TCP/)
+})
+
 test('a pod that counts as outside the cluster is said to be one', () => {
   const half = rawCluster('half')
   const flow = recordedFlows('half').find(({ verdict, ip, destination }) => {

@@ -3,7 +3,7 @@
 import { ciliumRules, type RuleMatch } from '../ebpf/cilium/ciliumPolicy.ts'
 import { ciliumDatapaths } from '../ebpf/cilium/nodes.ts'
 import type { Datapaths } from '../ebpf/datapath.ts'
-import { allowingOrigin, isolatingMetas, type OriginQuery } from '../ebpf/cilium/origin.ts'
+import { allowingOrigin, isolatingMetas } from '../ebpf/cilium/origin.ts'
 import { objectEvidence } from '../ebpf/planned.ts'
 import type { ClusterFacts } from '../facts/cluster.ts'
 import { type ObjectMeta, objectKey } from '../facts/objects.ts'
@@ -16,7 +16,7 @@ import type { DecidingPolicy, DropAttribution, Place } from './attributionModel.
 import type { Endpoint, Flow, Policy } from './flow.ts'
 import { type FlowPacket, flowLabels, flowNode, flowPod } from './flowPacket.ts'
 import { nearRules } from './nearRules.ts'
-import { isStranger, peerText, portText } from './ruleText.ts'
+import { type FlowRuleQuery, isStranger, peerText, portText } from './ruleText.ts'
 
 interface Dropped {
   readonly flow: Flow
@@ -30,7 +30,7 @@ export function attributeToPolicy(facts: ClusterFacts, dropped: Dropped): DropAt
 }
 
 /** What the endpoint's policies were asked. Who the ends are is what Hubble saw then, not what has their addresses now. */
-function questionOf(objects: ClusterObjects, { flow, packet }: Dropped): OriginQuery {
+function questionOf(objects: ClusterObjects, { flow, packet }: Dropped): FlowRuleQuery {
   const egress = directionOf(flow) === 'egress'
   const [own, other] = egress ? [flow.source, flow.destination] : [flow.destination, flow.source]
   const [ownAddress, peer] = egress ? [packet.source, packet.destination] : [packet.destination, packet.source]
@@ -48,6 +48,9 @@ function questionOf(objects: ClusterObjects, { flow, packet }: Dropped): OriginQ
     port: packet.destinationPort,
     icmpType: packet.icmpType,
     receiver: egress ? peerPod : subjectPod,
+    entities: (other?.labels ?? [])
+      .filter((label) => label.startsWith('reserved:'))
+      .map((label) => label.slice('reserved:'.length)),
   }
 }
 
@@ -56,12 +59,12 @@ function isPod(end: Endpoint | null): end is Endpoint {
   return end?.labels.some((label) => label.startsWith('k8s:io.kubernetes.pod.namespace')) ?? false
 }
 
-function common({ flow }: Dropped, query: OriginQuery): Pick<DropAttribution, 'reason' | 'direction' | 'endpoint'> {
+function common({ flow }: Dropped, query: FlowRuleQuery): Pick<DropAttribution, 'reason' | 'direction' | 'endpoint'> {
   return { reason: flow.dropReasonDesc, direction: query.direction, endpoint: endpointText(flow, query) }
 }
 
 /** "pod shop/db", or what the flow tells of it. */
-function endpointText(flow: Flow, { subjectPod, direction }: OriginQuery): string {
+function endpointText(flow: Flow, { subjectPod, direction }: FlowRuleQuery): string {
   if (subjectPod !== undefined) return `pod ${objectKey(subjectPod.meta)}`
   const end = direction === 'egress' ? flow.source : flow.destination
   const address = parseAddress((direction === 'egress' ? flow.ip?.source : flow.ip?.destination) ?? '')
@@ -70,11 +73,11 @@ function endpointText(flow: Flow, { subjectPod, direction }: OriginQuery): strin
   return end.podName === '' ? `identity ${end.identity} (${end.labels.join(',')})` : `pod ${end.namespace}/${end.podName}`
 }
 
-function wayText(query: OriginQuery): string {
+function wayText(query: FlowRuleQuery): string {
   return `${query.direction} ${query.direction === 'egress' ? 'to' : 'from'} ${peerText(query)}, ${portText(query)}`
 }
 
-function denied(facts: ClusterFacts, dropped: Dropped, query: OriginQuery): DropAttribution {
+function denied(facts: ClusterFacts, dropped: Dropped, query: FlowRuleQuery): DropAttribution {
   const { flow } = dropped
   const rules = ciliumRules(facts.objects, query).denying
   const named = query.direction === 'egress' ? flow.egressDeniedBy : flow.ingressDeniedBy
@@ -94,7 +97,7 @@ function denied(facts: ClusterFacts, dropped: Dropped, query: OriginQuery): Drop
   }
 }
 
-function isolated(facts: ClusterFacts, dropped: Dropped, query: OriginQuery): DropAttribution {
+function isolated(facts: ClusterFacts, dropped: Dropped, query: FlowRuleQuery): DropAttribution {
   const { objects } = facts
   const metas = isolatingMetas(objects, query)
   const policies = metas.map((meta) => ({ ...referenceTo(meta, selectorField(meta)), source: 'objects' as const }))
@@ -118,13 +121,13 @@ function isolated(facts: ClusterFacts, dropped: Dropped, query: OriginQuery): Dr
 }
 
 /** What half-migrated clusters run into. */
-function strangerText(query: OriginQuery): string {
+function strangerText(query: FlowRuleQuery): string {
   const { peerPod } = query
   if (peerPod === undefined || !isStranger(query)) return ''
   return `. That is pod ${objectKey(peerPod.meta)}, but this node's Cilium does not know it as one, so that no label matches it`
 }
 
-function strangerRemedy(query: OriginQuery): string {
+function strangerRemedy(query: FlowRuleQuery): string {
   const { peerPod } = query
   if (peerPod === undefined || !isStranger(query)) return ''
   return ` (a CIDR; labels match once node ${peerPod.nodeName ?? ''} runs Cilium too)`
@@ -137,14 +140,14 @@ function nearText([closest]: DropAttribution['nearRules']): string {
 }
 
 /** The objects are of another moment than the flow. */
-function nowAllowed(objects: ClusterObjects, query: OriginQuery): string {
+function nowAllowed(objects: ClusterObjects, query: FlowRuleQuery): string {
   const { certain } = allowingOrigin(objects, query)
   const [first] = certain
   if (first === undefined) return ''
   return `. As the objects are now, ${first} allows it: they changed after the flow, or the node had not applied them yet`
 }
 
-function unexplained({ direction, subject }: OriginQuery, endpoint: string, does: string): Unknown {
+function unexplained({ direction, subject }: FlowRuleQuery, endpoint: string, does: string): Unknown {
   const isKnown = [...subject.keys()].some((key) => !key.startsWith('world'))
   return {
     what: `which policy ${does} ${endpoint} (${direction})`,
@@ -199,7 +202,7 @@ function nearPlace({ kind, namespace, name, mismatches, field, evidence }: DropA
 }
 
 /** The entry of the node's policy map, or the lack of one, as the node's snapshot has it. */
-function mapPlace(facts: ClusterFacts, { flow, packet }: Dropped, { direction }: OriginQuery): readonly Place[] {
+function mapPlace(facts: ClusterFacts, { flow, packet }: Dropped, { direction }: FlowRuleQuery): readonly Place[] {
   const { source, destination, protocol, destinationPort: port } = packet
   const decision = datapathsOf(facts)?.on(flowNode(flow))?.policy({ direction, source, destination, protocol, port })
   if (decision === undefined || decision.evidence === null) return []

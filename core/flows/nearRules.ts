@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import { type AssessedRule, ciliumRules, matchOf, type Term } from '../ebpf/cilium/ciliumPolicy.ts'
-import { networkPolicyQuery, type OriginQuery } from '../ebpf/cilium/origin.ts'
+import { networkPolicyQuery } from '../ebpf/cilium/origin.ts'
 import { type AssessedNetworkRule, assessNetworkRules } from '../ebpf/networkPolicy.ts'
 import { objectEvidence } from '../ebpf/planned.ts'
 import type { ObjectMeta } from '../facts/objects.ts'
 import type { ClusterObjects } from '../facts/objectsIndex.ts'
 import type { Mismatch, NearRule } from './attributionModel.ts'
-import { askedByPeer, askedByTerm, askedPort, peerText, portAsked, portText } from './ruleText.ts'
+import { askedByPeer, askedByTerm, askedPort, type FlowRuleQuery, peerText, portAsked, portText } from './ruleText.ts'
 
 /** What the flow has: "pod shop/client-n1 (app=client)" and "5432/TCP". */
 interface FlowWords {
@@ -19,7 +19,7 @@ interface FlowWords {
  * Rules of the policies that isolate an endpoint, none of which allows the flow: for each what keeps it from that. The fewer
  * mismatches, the earlier; those of the port alone before those of the peer.
  */
-export function nearRules(objects: ClusterObjects, query: OriginQuery): readonly NearRule[] {
+export function nearRules(objects: ClusterObjects, query: FlowRuleQuery): readonly NearRule[] {
   const words = { peer: peerText(query), port: portText(query) }
   const asked = networkPolicyQuery(query)
   const plain = asked === undefined ? [] : assessNetworkRules(objects, asked).map((rule) => networkNear(rule, words))

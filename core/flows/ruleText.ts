@@ -14,13 +14,21 @@ import { protocolName } from '../path/resolve.ts'
 
 const COMMON_LABELS = /^(io\.cilium\.k8s\.|io\.kubernetes\.pod\.namespace)/
 
-/** "pod shop/client-n1 (app=client)", "10.200.0.100, outside the cluster" */
-export function peerText(query: OriginQuery): string {
-  const { peer, peerPod, peerLabels, peerIdentity } = query
+/** A question to policies about a flow. */
+export interface FlowRuleQuery extends OriginQuery {
+  /** What Cilium calls a peer that is no pod: "remote-node", "kube-apiserver". */
+  readonly entities: readonly string[]
+}
+
+/** "pod shop/client-n1 (app=client)", "10.200.0.100, outside the cluster", "10.200.0.12 (remote-node)" */
+export function peerText(query: FlowRuleQuery): string {
+  const { peer, peerPod, peerLabels, peerIdentity, entities } = query
   const address = formatAddress(peer)
   if (isStranger(query)) return `${address}, outside the cluster to this node`
-  if (peerLabels === undefined)
-    return isWorld(peerIdentity) ? `${address}, outside the cluster` : `${address}, identity ${peerIdentity}`
+  if (peerLabels === undefined) {
+    if (isWorld(peerIdentity)) return `${address}, outside the cluster`
+    return `${address} (${entities.join(', ') || `identity ${peerIdentity}`})`
+  }
   const labels = [...peerLabels].filter(([key]) => !COMMON_LABELS.test(key)).map(([key, value]) => labelText(key, value))
   const known = labels.length === 0 ? `identity ${peerIdentity}` : labels.sort().join(',')
   const namespace = peerLabels.get('io.kubernetes.pod.namespace') ?? ''
