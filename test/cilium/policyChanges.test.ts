@@ -179,7 +179,10 @@ function removePolicies(names: readonly string[]): void {
 }
 
 function restorePolicies(): void {
-  execFileSync(LAB, ['kubectl', 'apply', '-f', 'lab/workloads', '-f', 'lab/workloads/cilium'], { cwd: ROOT, stdio: 'ignore' })
+  execFileSync(LAB, ['kubectl', 'apply', '-f', 'lab/workloads/50-policies.yaml', '-f', 'lab/workloads/cilium'], {
+    cwd: ROOT,
+    stdio: 'ignore',
+  })
 }
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {

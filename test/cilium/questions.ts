@@ -54,7 +54,8 @@ export function senders(facts: ClusterFacts, app: string): readonly Sender[] {
 /** What a sender can ask for at all: cluster IPs are known only within the cluster, and some have no IPv6. */
 export function targetsOf(facts: ClusterFacts, { addresses, from }: Sender): readonly Target[] {
   const inCluster = /^(pod|host):/.test(from)
-  return targets(facts).filter(({ address, internal }) => {
+  const asked = [...targets(facts), ...(from.startsWith('host:') ? loopbacks(facts) : [])]
+  return asked.filter(({ address, internal }) => {
     return (inCluster || !internal) && addresses.some(({ family }) => family === address.family)
   })
 }
@@ -97,6 +98,16 @@ function targets(facts: ClusterFacts): readonly Known[] {
   ])
   const all = [...frontends, ...served, ...hostPorts, ...refused, ...outside, ...pinged]
   return [...new Map(all.map((each) => [each.to, each])).values()]
+}
+
+/** Node ports at a node's own loopback addresses. */
+function loopbacks({ objects }: ClusterFacts): readonly Known[] {
+  const ports = [...objects.services.values()].flatMap(({ ports }) => ports)
+  return ['127.0.0.1', '::1']
+    .map(addressOf)
+    .flatMap((address) =>
+      ports.flatMap(({ nodePort, protocol }) => (nodePort === undefined ? [] : [target(address, nodePort, protocol, true)])),
+    )
 }
 
 function podsOf({ objects }: ClusterFacts): readonly PodObject[] {

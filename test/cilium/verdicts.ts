@@ -5,7 +5,8 @@
 import type { ClusterFacts } from '../../core/facts/cluster.ts'
 import type { Flow, Policy } from '../../core/flows/flow.ts'
 import type { Outcome, Step } from '../../core/path/answer.ts'
-import { formatAddress } from '../../core/net/address.ts'
+import { type Address, formatAddress } from '../../core/net/address.ts'
+import { isLoopbackAddress } from '../../core/routing/source.ts'
 import type { Attempt } from './dialler.ts'
 import { addressOf } from './questions.ts'
 
@@ -16,7 +17,7 @@ export function explains(facts: ClusterFacts, outcome: Outcome, { ok, answer, er
   if (verdict === 'forwarded' && isFrontend(facts, destination.ip)) return true
   if (!ok) {
     // Delivered to a node on whose port nobody listens.
-    const atNode = verdict === 'delivered' && facts.objects.nodeAt(addressOf(destination.ip)) !== undefined
+    const atNode = verdict === 'delivered' && isNode(facts, addressOf(destination.ip))
     if (error === 'timeout') return verdict === 'dropped' || (atNode && isErrorLost(outcome, remote))
     return verdict === 'rejected' || (error === 'refused' && atNode)
   }
@@ -25,6 +26,10 @@ export function explains(facts: ClusterFacts, outcome: Outcome, { ok, answer, er
   if (verdict === 'forwarded' || answer === undefined) return true
   const client = answer.client.slice(0, answer.client.lastIndexOf(':')).replace(/^\[|\]$/g, '')
   return client === source.ip && answer.host === hostAt(facts, outcome)
+}
+
+function isNode({ objects }: ClusterFacts, address: Address): boolean {
+  return isLoopbackAddress(address) || objects.nodeAt(address) !== undefined
 }
 
 /** For UDP a refusal is an ICMP message, which Cilium's NAT for IPv6 does not bring back to a pod behind it. */
