@@ -41,14 +41,15 @@ export async function* grpcStream(
   signal?.addEventListener('abort', abort, { once: true })
   try {
     if (signal?.aborted) abort()
-    const ended = watchEnd(stream)
+    const answer = watchAnswer(stream)
     stream.end(frame(request))
     const split = new MessageSplitter()
     for await (const chunk of stream as AsyncIterable<Buffer>) {
+      answer.begun()
       const messages = split.take(chunk)
       if (messages.length > 0) yield messages
     }
-    ended.check()
+    answer.ended()
     split.finish()
   } finally {
     signal?.removeEventListener('abort', abort)
@@ -64,7 +65,7 @@ function frame(message: Uint8Array): Buffer {
 }
 
 /** The status of a call is in its trailers, or in its headers when there is nothing else. */
-function watchEnd(stream: ClientHttp2Stream): { check(): void } {
+function watchAnswer(stream: ClientHttp2Stream): { begun(): void; ended(): void } {
   let headers: IncomingHttpHeaders = {}
   let trailers: IncomingHttpHeaders | undefined
   stream.once('response', (answered) => {
@@ -73,12 +74,16 @@ function watchEnd(stream: ClientHttp2Stream): { check(): void } {
   stream.once('trailers', (sent) => {
     trailers = sent
   })
+  const begun = () => {
+    const status = headers[':status'] as unknown
+    if (status !== undefined && (status !== 200 || !String(headers['content-type']).startsWith('application/grpc'))) {
+      throw new PlumblineError('hubble', `it answered with HTTP status ${printable(String(status))}: that is no gRPC`)
+    }
+  }
   return {
-    check() {
-      const status = headers[':status'] as unknown
-      if (status !== 200 || !String(headers['content-type']).startsWith('application/grpc')) {
-        throw new PlumblineError('hubble', `it answered with HTTP status ${printable(String(status))}: that is no gRPC`)
-      }
+    begun,
+    ended() {
+      begun()
       const end = trailers ?? headers
       const code = end['grpc-status']
       // A connection that dies in good order ends the stream without trailers.

@@ -43,7 +43,9 @@ test('what comes twice is known by its uuid, and the stream is taken up before i
   assert.ok(!take(place, flow('b', 'n2', AT + 3)))
   assert.equal(place.last(), (AT + 3) * 1_000)
   assert.equal(place.last('n1'), (AT + 2) * 1_000)
-  assert.equal(place.since, BigInt(AT - 2) * 1_000_000_000n)
+  assert.equal(place.since, BigInt(AT) * 1_000_000_000n, 'not before what was asked')
+  assert.ok(take(place, flow('d', 'n1', AT + 60)))
+  assert.equal(place.since, BigInt(AT + 55) * 1_000_000_000n)
   assert.ok(take(place, flow('', 'n1', AT)) && take(place, flow('', 'n1', AT)), 'flows without uuid are never taken for known')
 })
 

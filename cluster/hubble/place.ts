@@ -20,6 +20,7 @@ export class Place {
   readonly #order: { readonly uuid: string; readonly time: number }[] = []
   #next = 0
   #last = 0
+  #first = Number.POSITIVE_INFINITY
   /** Of nodes, the time of their last flow. */
   readonly #nodes = new Map<string, number>()
 
@@ -28,10 +29,11 @@ export class Place {
     return node === undefined ? this.#last : (this.#nodes.get(node) ?? 0)
   }
 
-  /** From when to ask on, in nanoseconds since 1970; undefined before the first flow. */
+  /** From when to ask on, in nanoseconds since 1970, but not before what was asked; undefined before the first flow. */
   get since(): bigint | undefined {
     if (this.#last === 0) return undefined
-    return BigInt(Math.floor(Math.max(this.#last - SLACK_MS, this.#forgotten()))) * 1_000_000n
+    const from = Math.max(this.#last - SLACK_MS, this.#forgotten(), this.#first)
+    return BigInt(Math.floor(from * 1_000)) * 1_000n
   }
 
   /** Whether a flow is new. Call it once a flow. */
@@ -40,6 +42,7 @@ export class Place {
     if (uuid !== '' && this.#uuids.has(uuid)) return false
     this.#remember(uuid, time)
     if (time > this.#last) this.#last = time
+    if (time < this.#first) this.#first = time
     if (time > this.last(node)) this.#nodes.set(node, time)
     return true
   }
