@@ -140,6 +140,12 @@ describe('the filter box', () => {
     assert.deepEqual([query.last, query.follow], [5, true])
   })
 
+  test('every key is explained to users', () => {
+    const page = readFileSync('docs/flows.md', 'utf8')
+    const ends = /^(?:from|to)-/
+    for (const key of KEY_NAMES.filter((name) => !ends.test(name))) assert.ok(page.includes(`\`${key}\``), key)
+  })
+
   test('any text is a query or a FilterError', () => {
     const pieces = fc.constantFrom(
       ...KEY_NAMES.map((key) => `${key}:`),
