@@ -7,58 +7,18 @@ import { strideOf } from '../../core/ebpf/maps/entryStore.ts'
 import type { MapShape } from '../../core/ebpf/maps/table.ts'
 import type { Facts, FactSource } from '../sources/factSource.ts'
 import { LiveSource } from '../sources/liveSource.ts'
+import { agentReader } from './agentReader.ts'
 import type { MapReader } from './mapReader.ts'
-
-/** Between two readings of a watched map. */
-const INTERVAL_MS = 1_000
 
 /** Reads a map where it is: on its node, or in the bundle. */
 export function readerOf(source: FactSource, facts: Facts, node: string, map: NodeMap): MapReader {
-  return source instanceof LiveSource ? agentReader(source, node, map) : storedReader(facts, node, map)
+  if (!(source instanceof LiveSource)) return storedReader(facts, node, map)
+  return agentReader(map, async (signal) => (await source.connect({ signal })).agents.forNode(node, signal))
 }
 
 /** What is known of a map before its agent has described it. */
 export function shapeOfMap({ name, keySize, valueSize, type, contents }: NodeMap): MapShape {
   return { name, keySize, valueSize, valuesPerEntry: contents?.valuesPerEntry ?? 1, perCpu: type.includes('percpu') }
-}
-
-/** A pinned map may be replaced by another one at the same path; then that one is read. */
-function agentReader(source: LiveSource, node: string, map: NodeMap): MapReader {
-  let { id } = map
-  const connect = async (signal: AbortSignal) => (await source.connect({ signal })).agents.forNode(node, signal)
-  return {
-    async read({ filters, limit, signal }, sink) {
-      const { streamMap, shapeOf } = await import('../../cluster/maps.ts')
-      const agent = await connect(signal)
-      const read = (reference: { readonly id: number } | { readonly path: string }) =>
-        streamMap(
-          agent,
-          { ...reference, filters },
-          {
-            start: (info) => {
-              ;({ id } = info)
-              sink.shape({ ...shapeOf(info), name: map.name })
-            },
-            entries: (entries, scanned) => sink.entries(entries, scanned),
-          },
-          { limit, signal },
-        )
-      const { scanned, resume, incomplete } = await read({ id }).catch((error: unknown) => {
-        if (map.path === undefined || !PlumblineError.is(error, 'not-found')) throw error
-        return read({ path: map.path })
-      })
-      return { scanned, truncated: resume !== undefined, incomplete }
-    },
-    async watch({ filters, signal }, sink) {
-      const { watchMap } = await import('../../cluster/maps.ts')
-      const watcher = {
-        start: () => {},
-        difference: ({ added, changed, removed, more }: Parameters<typeof sink.changes>[0]) =>
-          sink.changes({ added, changed, removed, more }),
-      }
-      return watchMap(await connect(signal), { id, filters }, INTERVAL_MS, watcher, signal)
-    },
-  }
 }
 
 function storedReader({ files, cluster }: Facts, node: string, map: NodeMap): MapReader {
