@@ -76,36 +76,54 @@ export function ciliumRules(objects: ClusterObjects, query: RuleQuery): CiliumRu
   const allowing: RuleMatch[] = []
   const denying: RuleMatch[] = []
   const assessed: AssessedRule[] = []
-  for (const { meta, object } of KINDS.flatMap((kind) => objects.others.get(kind) ?? [])) {
-    for (const { spec, path } of specsOf(object)) {
-      if (!selectsSubject(spec, meta, query.subject)) continue
-      const denied = spec.field(`${query.direction}Deny`)
-      const allowed = spec.field(query.direction)
-      const byDefault = spec.at('enableDefaultDeny', query.direction).flag() ?? true
-      if (byDefault && (allowed.present || denied.present)) isolating.push(meta)
-      const rules = assess(allowed, `${path}.${query.direction}`, meta, query)
-      assessed.push(...rules)
-      allowing.push(...rules.flatMap(matching))
-      denying.push(...assess(denied, `${path}.${query.direction}Deny`, meta, query).flatMap(matching))
-    }
+  for (const { meta, spec, path, subjects } of specsOf(objects)) {
+    if (subjects === undefined || !matchesSelector(subjects, meta, query.subject)) continue
+    const denied = spec.field(`${query.direction}Deny`)
+    const allowed = spec.field(query.direction)
+    const byDefault = spec.at('enableDefaultDeny', query.direction).flag() ?? true
+    if (byDefault && (allowed.present || denied.present)) isolating.push(meta)
+    const rules = assess(allowed, `${path}.${query.direction}`, meta, query)
+    assessed.push(...rules)
+    allowing.push(...rules.flatMap(matching))
+    denying.push(...assess(denied, `${path}.${query.direction}Deny`, meta, query).flatMap(matching))
   }
   return { isolating, allowing, denying, assessed }
 }
 
-function specsOf(object: Shape): readonly { readonly spec: Shape; readonly path: string }[] {
-  const one = object.field('spec')
-  const many = object.field('specs').items()
-  return [...(one.present ? [{ spec: one, path: 'spec' }] : []), ...many.map((spec, i) => ({ spec, path: `specs[${i}]` }))]
+interface Spec {
+  readonly meta: ObjectMeta
+  readonly spec: Shape
+  /** "spec", "specs[1]" */
+  readonly path: string
+  /** Undefined: a policy of nodes. */
+  readonly subjects: LabelSelector | undefined
 }
 
-function selectsSubject(spec: Shape, meta: ObjectMeta, labels: ReadonlyMap<string, string>): boolean {
-  const selector = spec.field('endpointSelector')
-  return selector.present && selectsLabels(selector, meta, labels)
+/** Read once, however many questions there are. */
+const known = new WeakMap<ClusterObjects, readonly Spec[]>()
+
+function specsOf(objects: ClusterObjects): readonly Spec[] {
+  const specs = known.get(objects) ?? KINDS.flatMap((kind) => objects.others.get(kind) ?? []).flatMap(readSpecs)
+  known.set(objects, specs)
+  return specs
+}
+
+function readSpecs({ meta, object }: { readonly meta: ObjectMeta; readonly object: Shape }): readonly Spec[] {
+  const one = object.field('spec')
+  const many = object.field('specs').items()
+  const specs = [...(one.present ? [{ spec: one, path: 'spec' }] : []), ...many.map((spec, i) => ({ spec, path: `specs[${i}]` }))]
+  return specs.map(({ spec, path }) => {
+    const selector = spec.field('endpointSelector')
+    return { meta, spec, path, subjects: selector.present ? withoutSources(parseSelector(selector)) : undefined }
+  })
+}
+
+function selectsLabels(shape: Shape, meta: ObjectMeta, labels: ReadonlyMap<string, string>): boolean {
+  return matchesSelector(withoutSources(parseSelector(shape)), meta, labels)
 }
 
 /** A policy of a namespace means endpoints of that namespace, unless it says otherwise. */
-function selectsLabels(shape: Shape, meta: ObjectMeta, labels: ReadonlyMap<string, string>): boolean {
-  const selector = withoutSources(parseSelector(shape))
+function matchesSelector(selector: LabelSelector, meta: ObjectMeta, labels: ReadonlyMap<string, string>): boolean {
   const namesNamespace =
     selector.matchLabels.has(NAMESPACE) ||
     selector.matchExpressions.some(({ key }) => key.startsWith('io.kubernetes.pod.namespace'))
