@@ -8,7 +8,7 @@ import type { NodeSnapshot } from '../facts/snapshot.ts'
 import { type CiliumObjects, ciliumObjects } from './drift/ciliumObjects.ts'
 import { endpointDrift } from './drift/endpoints.ts'
 import { identityDrift } from './drift/identities.ts'
-import { hasKubeProxy, kubeProxyDrift } from './drift/kubeProxy.ts'
+import { kubeProxyDrift, kubeProxyOn } from './drift/kubeProxy.ts'
 import { DRIFT_SCHEMA, type DriftReport, type NodeDrift, type NotCompared, sortFindings } from './drift/report.ts'
 import { serviceDrift } from './drift/services.ts'
 
@@ -46,7 +46,10 @@ function nodeDrift(facts: ClusterFacts, cilium: CiliumObjects, snapshot: NodeSna
   const node = facts.objects.nodes.get(snapshot.node)
   if (node === undefined) return incomparable(snapshot, 'Everything', `no Node object is named ${snapshot.node}`)
   if (CiliumMaps.on(snapshot)) return ciliumDrift(facts, cilium, node, snapshot)
-  if (hasKubeProxy(snapshot)) return rulesDrift(facts, node)
+  const proxy = kubeProxyOn(snapshot)
+  if (proxy === 'rules') return rulesDrift(facts, node)
+  if (proxy === 'ipvs')
+    return incomparable(snapshot, 'Services', 'kube-proxy balances by IPVS there, whose tables no snapshot holds')
   return incomparable(snapshot, 'Services', "the snapshot holds neither maps of Cilium nor kube-proxy's rules")
 }
 

@@ -3,7 +3,8 @@
 import { FLAG } from '../../ebpf/cilium/balance.ts'
 import { objectKey, type NodeObject, type PodObject, type Protocol, type ServiceObject } from '../../facts/objects.ts'
 import type { ClusterObjects } from '../../facts/objectsIndex.ts'
-import { type Address, formatAddress } from '../../net/address.ts'
+import { type Address, formatAddress, formatEndpoint } from '../../net/address.ts'
+import { isLoopbackAddress } from '../../routing/source.ts'
 import type { Evidence } from '../../path/answer.ts'
 import { type Backend, endpointsOf } from '../backends.ts'
 import { type Frontend, nodePortsAt, type ServiceFrontend, ServiceFrontends } from '../frontend.ts'
@@ -28,6 +29,8 @@ export interface ExpectedFrontend extends FrontendKey {
 
 export interface ExpectedServices {
   readonly frontends: readonly ExpectedFrontend[]
+  /** Of Services that are not compared: whatever entries they have is no finding. */
+  readonly passedOver: readonly ExpectedFrontend[]
   readonly notCompared: readonly NotCompared[]
 }
 
@@ -39,16 +42,18 @@ const CILIUM_ANNOTATION = /^(service|io)\.cilium(\.io)?\//
 export function expectedServices(objects: ClusterObjects, node: NodeObject): ExpectedServices {
   const notCompared: NotCompared[] = []
   const frontends: ExpectedFrontend[] = []
+  const passedOver: ExpectedFrontend[] = []
   const all = new ServiceFrontends(objects)
   for (const service of objects.services.values()) {
-    const reason = whyNot(service)
+    const reason = whyNot(service) ?? whyNotHere(objects, service, node)
     if (reason !== undefined) notCompared.push({ what: `Service ${objectKey(service.meta)}`, reason })
-    else frontends.push(...serviceFrontends(objects, service, all.of(service), node))
+    const own = serviceFrontends(objects, service, all.of(service), node)
+    ;(reason === undefined ? frontends : passedOver).push(...own)
   }
   for (const pod of objects.pods.values()) {
     if (pod.nodeName === node.meta.name && !pod.hostNetwork && pod.phase === 'Running') frontends.push(...hostPorts(pod, node))
   }
-  return { frontends, notCompared }
+  return { frontends, passedOver, notCompared }
 }
 
 function whyNot({ meta }: ServiceObject): string | undefined {
@@ -56,6 +61,21 @@ function whyNot({ meta }: ServiceObject): string | undefined {
   if (proxy !== undefined) return `its label ${PROXY_NAME} leaves it to ${proxy}`
   const annotation = [...meta.annotations.keys()].find((key) => CILIUM_ANNOTATION.test(key))
   return annotation === undefined ? undefined : `its annotation ${annotation} changes how Cilium programs it, which is not read`
+}
+
+/** With service topology on, which no snapshot tells for sure, a node in a zone keeps to the endpoints that hint at it. */
+function whyNotHere(objects: ClusterObjects, service: ServiceObject, { zone }: NodeObject): string | undefined {
+  const hinted = objects.slicesOf(service).some(({ endpoints }) => endpoints.some(({ hintZones }) => hintZones.length > 0))
+  if (zone === undefined || !hinted) return undefined
+  return 'its endpoints have topology hints, which Cilium follows or not by an option that is not read'
+}
+
+/** Addresses and ports at which Cilium may answer health checks of load balancers, if it was told to. */
+export function healthChecks(objects: ClusterObjects): ReadonlySet<string> {
+  const balanced = [...objects.services.values()].flatMap(({ loadBalancerIPs, healthCheckNodePort }) =>
+    healthCheckNodePort === undefined ? [] : loadBalancerIPs.map(({ address }) => formatEndpoint(address, healthCheckNodePort)),
+  )
+  return new Set(balanced)
 }
 
 function serviceFrontends(
@@ -147,7 +167,8 @@ function balanced(objects: ClusterObjects, frontend: ServiceFrontend, localTo: s
 
 function hostPorts(pod: PodObject, node: NodeObject): readonly ExpectedFrontend[] {
   return pod.ports.flatMap(({ hostPort, hostIP, containerPort, protocol }) => {
-    if (hostPort === undefined) return []
+    // One for the node's own processes alone has an entry of another kind, which is passed over.
+    if (hostPort === undefined || (hostIP !== undefined && isLoopbackAddress(hostIP))) return []
     const everywhere = hostIP === undefined || ['0.0.0.0', '::'].includes(formatAddress(hostIP))
     return pod.podIPs
       .filter((target) => everywhere || target.family === hostIP.family)

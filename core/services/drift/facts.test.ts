@@ -99,6 +99,7 @@ describe('objects that changed while the maps did not', () => {
         ),
     })
     const [node] = driftOf(facts).nodes
+    assert.deepEqual(node?.findings, [])
     assert.match(
       node?.notCompared.map(({ what, reason }) => `${what}: ${reason}`).join('\n') ?? '',
       /^Service shop\/web-sticky: .* leaves it to mine$/m,
@@ -128,6 +129,31 @@ describe('what cannot be compared', () => {
     assert.deepEqual(node?.findings, [])
     assert.match(JSON.stringify(node?.notCompared), /Services of IPv4/)
     assert.match(JSON.stringify(facts.nodes.get(NODE)?.problems), /which no known version of Cilium has/)
+  })
+
+  test('kube-proxy with IPVS', () => {
+    const rules = '*nat\n:KUBE-SERVICES - [0:0]\n-A KUBE-SERVICES -m set --match-set KUBE-CLUSTER-IP dst,dst -j ACCEPT\nCOMMIT\n'
+    const recorded = recordedBundle('iptables')
+    const file = 'nodes/n1/netns/host/iptables-legacy-save.4.txt'
+    const [node] = driftOf(recorded.withNode('n1', new Map([[file, Buffer.from(rules)]]))).nodes
+    assert.deepEqual([node?.datapath, node?.findings], ['unknown', []])
+    assert.match(JSON.stringify(node?.notCompared), /IPVS/)
+  })
+
+  test('endpoints with topology hints, on a node in a zone', () => {
+    const facts = cluster.withObjects({
+      nodes: (items) =>
+        items.map((each) => ({ ...each, metadata: { ...each.metadata, labels: { 'topology.kubernetes.io/zone': 'a' } } })),
+      endpointslices: (items) =>
+        items.map((slice) =>
+          slice.metadata.labels?.['kubernetes.io/service-name'] === 'web-sticky'
+            ? { ...slice, endpoints: slice.endpoints?.map((each) => ({ ...each, hints: { forZones: [{ name: 'b' }] } })) ?? [] }
+            : slice,
+        ),
+    })
+    const [node] = driftOf(facts).nodes
+    assert.deepEqual(node?.findings, [])
+    assert.match(JSON.stringify(node?.notCompared), /Service shop\/web-sticky.*topology hints/)
   })
 
   test('a node without a datapath that is known', () => {

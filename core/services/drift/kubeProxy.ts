@@ -16,13 +16,14 @@ import type { ServiceDrift } from './services.ts'
 
 const RULES = ['iptables-legacy-save.4.txt', 'iptables-nft-save.4.txt', 'iptables-legacy-save.6.txt', 'iptables-nft-save.6.txt']
 
-/** Whether a kube-proxy keeps rules on the node. IPVS has its table elsewhere, which no snapshot holds. */
-export function hasKubeProxy({ host }: NodeSnapshot): boolean {
-  if (host === undefined) return false
-  return (
-    RULES.some((file) => host.text(file)?.includes(':KUBE-SERVICES ')) ||
-    (host.text('nft.txt')?.includes('table ip kube-proxy') ?? false)
-  )
+/** What a kube-proxy keeps on the node. The tables of IPVS are in no snapshot, although it has chains as well. */
+export function kubeProxyOn({ host }: NodeSnapshot): 'rules' | 'ipvs' | undefined {
+  if (host === undefined) return undefined
+  const texts = RULES.map((file) => host.text(file) ?? '')
+  if (texts.some((text) => text.includes('--match-set KUBE-CLUSTER-IP '))) return 'ipvs'
+  const hasRules =
+    texts.some((text) => text.includes(':KUBE-SERVICES ')) || (host.text('nft.txt') ?? '').includes('table ip kube-proxy')
+  return hasRules ? 'rules' : undefined
 }
 
 /**
