@@ -19,6 +19,7 @@ import { hubbleLine } from '../../core/flows/hubbleJson.ts'
 import { WireReader } from '../../core/flows/hubbleWire.ts'
 import { holdLab, kubectl, type Lab, lab as labCommand, MANIFESTS, openSession, whyNoLab } from '../cluster/lab.ts'
 import { TestAuthority } from '../support/certificates.ts'
+import { plumbline } from '../support/cli.ts'
 
 const RELAY: WishedWay = { kind: 'relay' }
 const NODES: WishedWay = { kind: 'nodes' }
@@ -163,6 +164,24 @@ describe('Hubble of a live cluster', { skip: whyNoLab() ?? false }, () => {
     assert.equal(status.connectedNodes, 2)
     assert.match(status.version, /hubble-relay v1\.19/)
     stream.close()
+  })
+
+  test('plumbline flows prints the lines of the hubble client, and follows until Ctrl-C', async () => {
+    const begun = nanoseconds()
+    dial('client-n1', 5)
+    await sleep(500)
+    const window = ['--since', iso(begun), '--until', iso(nanoseconds()), '--pod', 'shop/client-n1']
+    const setting = { env: { KUBECONFIG: lab.kubeconfig } }
+    const { code, stdout, stderr } = await plumbline(['flows', ...window], setting)
+    assert.equal(code, 0, stderr)
+    assert.match(stderr, /Asking the relay `hubble-relay` in `kube-system`/)
+    const ours = byUuid(stdout.trim().split('\n'))
+    assert.deepEqual(Object.fromEntries([...ours].sort()), Object.fromEntries([...hubbleFlows(...window)].sort()))
+    const interrupted = await plumbline(['flows', '--follow', '--node', 'n1', '-o', 'compact'], {
+      ...setting,
+      onStderr: (text, interrupt) => text.includes('Asking the agents on `n1`') && interrupt(),
+    })
+    assert.equal(interrupted.code, 130, interrupted.stderr)
   })
 
   test("Cilium's agent of a node ends and begins again: the stream goes on, its history stays, the gap is told", async () => {
