@@ -98,6 +98,41 @@ test('ports: numbers, ranges, protocols, and what only a name tells', () => {
   assert.equal(allows({ icmps: [{ fields: [{ type: 8 }] }] }), 'no')
 })
 
+test('ports by name are those of the pod that receives', () => {
+  const meta = { kind: 'Pod', apiVersion: 'v1', metadata: { name: 'web', namespace: 'shop' } }
+  const ports = [
+    { name: 'http', containerPort: 8080 },
+    { name: 'dns', containerPort: 8080, protocol: 'UDP' },
+    { name: 'admin', containerPort: 9100 },
+  ]
+  const value = { ...meta, spec: { containers: [{ name: 'web', ports }] } }
+  const receiver = new ClusterObjects([{ file: 'pod.json', pointer: '', value }]).pods.get('shop/web')
+  assert.ok(receiver)
+  const at = (name: string) => allows({ toPorts: [{ ports: [{ port: name, protocol: 'TCP' }] }] }, { receiver })
+  assert.deepEqual([at('http'), at('dns'), at('admin'), at('none')], ['yes', 'no', 'no', 'no'])
+})
+
+test('ICMP: types by number and name, families apart, and no port that stands for them', () => {
+  const icmp = (field: object, changes: Partial<RuleQuery> = {}) =>
+    allows({ icmps: [{ fields: [field] }] }, { protocol: 1, port: undefined, ...changes })
+  assert.equal(icmp({ type: 8 }), 'yes')
+  assert.equal(icmp({ type: 'EchoRequest', family: 'IPv4' }), 'yes')
+  assert.equal(icmp({ type: 8 }, { icmpType: 13 }), 'no')
+  assert.equal(icmp({ type: 128, family: 'IPv6' }), 'no')
+  assert.equal(icmp({ type: 128, family: 'IPv6' }, { protocol: 58 }), 'yes')
+  assert.equal(icmp({ type: 'Redirect' }), 'maybe')
+  assert.equal(allows({ toPorts: [{ ports: [{ port: '0' }] }] }, { protocol: 1, port: undefined }), 'no')
+})
+
+test('every condition of a rule is assessed by itself, with the field it stands in', () => {
+  const rule = { fromEndpoints: [{ matchLabels: { app: 'web' } }, {}], toPorts: [{ ports: [{ port: '80' }, { port: '8080' }] }] }
+  const [assessed] = rules({ ingress: [rule] }, query()).assessed
+  assert.deepEqual(
+    [...(assessed?.peers ?? []), ...(assessed?.ports ?? [])].map(({ field, match }) => `${field} ${match}`),
+    ['fromEndpoints[0] no', 'fromEndpoints[1] yes', 'toPorts[0].ports[0] no', 'toPorts[0].ports[1] yes'],
+  )
+})
+
 test('denials are kept apart, and fields say where they stand', () => {
   const found = rules({ ingress: [{ fromEntities: ['all'] }], ingressDeny: [{ fromEndpoints: [{}] }] }, query())
   assert.deepEqual(
