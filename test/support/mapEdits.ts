@@ -82,6 +82,11 @@ export class EditableCluster {
     )
   }
 
+  entries(node: string, map: string): readonly { readonly key: Uint8Array; readonly value: Uint8Array }[] {
+    const entries = decodeEntries(this.layout(node, map), this.#bytes(node, map))
+    return Array.from({ length: entries.count }, (_, row) => entries.raw(row))
+  }
+
   without(node: string, map: string, row: number): ClusterFacts {
     return this.withNode(node, this.#cut(node, map, row))
   }

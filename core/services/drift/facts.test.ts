@@ -162,6 +162,38 @@ describe('what cannot be compared', () => {
   })
 })
 
+test('the ipcache of 1.17 and before, whose tunnels have four bytes', () => {
+  const index = `nodes/${NODE}/bpf/maps/index.json`
+  const list = JSON.parse(cluster.text(index)) as Record<string, unknown>[]
+  const older = list.map((map) =>
+    map['name'] === 'cilium_ipcache_v2'
+      ? { ...map, name: 'cilium_ipcache', file: 'bpf/maps/cilium_ipcache.bin', valueSize: 12 }
+      : map,
+  )
+  const entries = cluster.entries(NODE, 'cilium_ipcache_v2').map(({ key, value }) => {
+    const [identity, tunnel, encryptKey, flags] = [
+      value.subarray(0, 4),
+      value.subarray(4, 8),
+      value[22] ?? 0,
+      (value[23] ?? 0) & 1,
+    ]
+    return Buffer.concat([key, identity, tunnel, Uint8Array.of(0, 0, encryptKey, flags)])
+  })
+  const changed = (some: readonly Buffer[]) =>
+    cluster.withNode(
+      NODE,
+      new Map([
+        [index, Buffer.from(JSON.stringify(older))],
+        [`nodes/${NODE}/bpf/maps/cilium_ipcache.bin`, Uint8Array.from(Buffer.concat(some))],
+      ]),
+    )
+  assert.deepEqual(findingsOf(changed(entries), NODE), [])
+  assert.equal(driftOf(changed(entries)).nodes[0]?.compared.addresses, driftOf(cluster.facts).nodes[0]?.compared.addresses)
+  assert.ok(
+    findingsOf(changed([]), NODE).every(({ kind, text }) => kind === 'address-missing' && text.includes('cilium_ipcache:')),
+  )
+})
+
 describe("kube-proxy's rules", () => {
   for (const { name, node, file, pattern } of [
     { name: 'iptables', node: 'n1', file: 'iptables-nft-save.4.txt', pattern: /--to-destination 10\.244\.\d+\.\d+:5432/ },
