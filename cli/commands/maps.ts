@@ -12,6 +12,7 @@ import { FilterError } from '../../core/text/filterError.ts'
 import { printable } from '../../core/text/printable.ts'
 import { type Command, JSON_OPTION } from '../command.ts'
 import { CliError, EXIT, UsageError } from '../errors.ts'
+import { findCommand } from '../find.ts'
 import { openBundlePath } from '../files/openBundle.ts'
 import type { Io } from '../io.ts'
 import { collectFacts, withSession } from '../live.ts'
@@ -27,7 +28,11 @@ const INTERVAL_MS = 1_000
 export const mapsCommand: Command = {
   name: 'maps',
   summary: 'List eBPF maps, or show the entries of one, decoded',
-  usage: ['[NODE] [MAP] --context NAME [--filter EXPR] [--watch]', '[NODE] [MAP] --bundle PATH [--filter EXPR]'],
+  usage: [
+    '[NODE] [MAP] --context NAME [--filter EXPR] [--watch]',
+    '[NODE] [MAP] --bundle PATH [--filter EXPR]',
+    '--find ADDR --context NAME|--bundle PATH',
+  ],
   description:
     'Without MAP: the maps of a node, or of all, with how full they are. With MAP (its pinned name, path or id): its entries, ' +
     "with names in place of numbers where the facts have them. Cilium's maps are decoded by their layouts, others by their own " +
@@ -45,6 +50,12 @@ export const mapsCommand: Command = {
           help: 'Entries that match: FIELD=VALUE, != ~ !~ < <= > >=, joined by and, or, not and parentheses; a VALUE alone is looked for everywhere',
         },
         { name: 'watch', takes: 'flag', help: 'Show all entries, then every change, until Ctrl-C; live clusters only' },
+        {
+          name: 'find',
+          takes: 'value',
+          placeholder: 'ADDR',
+          help: 'Instead of a map: every entry, rule, route, connection and object that mentions an address, `identity:N`, `pod:NS/NAME`, `svc:NS/NAME` or `node:NAME`',
+        },
         { name: 'limit', takes: 'value', placeholder: 'N', help: 'Print N entries at most' },
         JSON_OPTION,
       ],
@@ -55,8 +66,10 @@ export const mapsCommand: Command = {
     'plumbline maps worker-3 cilium_lb4_services_v2 --context prod-eu --filter "port=80 and address~10.96"',
     'plumbline maps worker-3 cilium_ct4_global --context prod-eu --watch',
     'plumbline maps worker-3 cilium_ipcache_v2 --bundle incident.zip --json',
+    'plumbline maps --find 10.96.0.20 --bundle incident.zip',
   ],
   async run(options, io) {
+    if (options.value('find') !== undefined) return findCommand(options, io)
     const wish = readWish(options)
     const source = factSource(options)
     switch (source.kind) {

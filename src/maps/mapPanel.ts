@@ -174,7 +174,7 @@ export class MapPanel extends Owner {
   #reveal(): void {
     const key = this.#wantedKey
     const position = key === undefined ? -1 : positionOf(this.model, key)
-    if (key === undefined || position < 0) return
+    if (key === undefined || position < 0 || !this.#page.isReady) return
     this.#page.tell('reveal', { position, key })
     this.#wantedKey = undefined
   }

@@ -57,6 +57,11 @@ export class WebviewPage<C extends PageContract> extends Owner {
     this.#load()
   }
 
+  /** The page listens. */
+  get isReady(): boolean {
+    return this.#ready
+  }
+
   /** Shows at once if the page listens, and again whenever it has been loaded anew. */
   show(show: () => void): void {
     this.#show = show
