@@ -78,8 +78,12 @@ test('a pod that is gone is asked about by its address', () => {
   assert.equal(questionOfFlow(rawCluster('cilium').objects, gone)?.from, flow.ip.source)
 })
 
-test('without addresses there is nothing to ask', () => {
+test('without addresses, or with those of a link alone, there is nothing to ask', () => {
   const [flow] = FLOWS
   assert.ok(flow)
-  assert.equal(questionOfFlow(rawCluster('cilium').objects, { ...flow, ip: null }), undefined)
+  const { objects } = rawCluster('cilium')
+  assert.equal(questionOfFlow(objects, { ...flow, ip: null }), undefined)
+  assert.ok(flow.ip)
+  const solicitation = { ...flow.ip, source: 'fe80::1', destination: 'ff02::2', ipVersion: 'IPv6' }
+  assert.equal(questionOfFlow(objects, { ...flow, ip: solicitation }), undefined)
 })

@@ -5,6 +5,7 @@ import type { ClusterObjects } from '../facts/objectsIndex.ts'
 import { type Address, formatAddress, formatEndpoint, sameAddress } from '../net/address.ts'
 import { type CtState, IPPROTO } from '../net/packet.ts'
 import { protocolName, serviceProtocol } from '../path/resolve.ts'
+import { isLinkLocal6, isMulticast } from '../routing/source.ts'
 import type { Endpoint, Flow, Service } from './flow.ts'
 import { type FlowPacket, flowPacket, flowPod } from './flowPacket.ts'
 
@@ -27,7 +28,7 @@ export function questionOfFlow(objects: ClusterObjects, flow: Flow): FlowQuestio
   const reply = isReply(flow, seen)
   const packet = reply ? turned(seen) : seen
   // Socket events of answers know no ports.
-  if (packet.destinationPort === 0) return undefined
+  if (packet.destinationPort === 0 || !isRoutable(packet)) return undefined
   const [sender, receiver] = reply ? [flow.destination, flow.source] : [flow.source, flow.destination]
   const service = reply ? flow.sourceService : flow.destinationService
   return {
@@ -35,6 +36,11 @@ export function questionOfFlow(objects: ClusterObjects, flow: Flow): FlowQuestio
     to: targetOf(objects, receiver, service, packet),
     ctState: stateOf(flow, reply),
   }
+}
+
+/** What stays on its link has no way to ask about, and link-local addresses are nobody's in particular. */
+function isRoutable({ source, destination }: FlowPacket): boolean {
+  return !isLinkLocal6(source) && !isLinkLocal6(destination) && !isMulticast(destination)
 }
 
 const EPHEMERAL = 32_768

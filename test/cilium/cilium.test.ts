@@ -12,9 +12,10 @@ import { attributeDrop } from '../../core/flows/attribution.ts'
 import type { Flow } from '../../core/flows/flow.ts'
 import { flowPacket } from '../../core/flows/flowPacket.ts'
 import { hubbleLine } from '../../core/flows/hubbleJson.ts'
+import { questionOfFlow } from '../../core/flows/question.ts'
 import { IPPROTO } from '../../core/net/packet.ts'
 import { formatAddress } from '../../core/net/address.ts'
-import type { Lane, TraceAnswer } from '../../core/path/answer.ts'
+import type { Lane, Outcome, TraceAnswer } from '../../core/path/answer.ts'
 import { formatTrace } from '../../core/path/format.ts'
 import { parsePlace } from '../../core/path/place.ts'
 import { datapathsOf, trace } from '../../core/path/trace.ts'
@@ -142,6 +143,27 @@ for (const proxy of PROXIES) {
       assert.ok(sticky.length > 4)
     })
 
+    test('what is traced for a flow ends as the flow did', (t) => {
+      const datapaths = datapathsOf(facts)
+      const verdicts = new Map<string, readonly Outcome['verdict'][]>()
+      const wrong = new Set<string>()
+      for (const flow of observations(asked).flatMap(({ flows }) => flows)) {
+        const question = isFinal(flow) ? questionOfFlow(facts.objects, flow) : undefined
+        if (question === undefined) continue
+        const { from, to, ctState } = question
+        const key = `${from} to ${to}, ${ctState}`
+        const places = { from: parsePlace(from), to: parsePlace(to), ctState }
+        const ends =
+          verdicts.get(key) ?? laneOf(trace(facts, places, { lanes: 'ebpf', datapaths })).outcomes.map(({ verdict }) => verdict)
+        verdicts.set(key, ends)
+        if (!ends.some((end) => (end === 'dropped') === (flow.verdict === 'DROPPED')))
+          wrong.add(`${key}: ${flow.verdict}, not ${ends.join()}`)
+      }
+      t.diagnostic(`${verdicts.size} different questions of flows`)
+      assert.deepEqual([...wrong], [])
+      assert.ok(verdicts.size > 300)
+    })
+
     test('every drop is attributed to the policies of the manifests, and to those that Hubble names', (t) => {
       const drops = observations(asked).flatMap(({ flows }) => flows.filter(({ verdict }) => verdict === 'DROPPED'))
       const reasons = new Map<string, number>()
@@ -228,6 +250,11 @@ function isDroppedByPolicy(answer: TraceAnswer): boolean {
 
 function isSeenDropped(each: Asked, attempt: Attempt): boolean {
   return flowsOf(each, attempt).some(({ verdict }) => verdict === 'DROPPED')
+}
+
+/** Drops, and arrivals at pods: from elsewhere a flow may go on and be dropped. */
+function isFinal({ verdict, traceObservationPoint, destination }: Flow): boolean {
+  return verdict === 'DROPPED' || (traceObservationPoint === 'TO_ENDPOINT' && destination?.podName !== '')
 }
 
 function observations(asked: readonly Asked[]): readonly Observed[] {
