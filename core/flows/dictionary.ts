@@ -6,6 +6,7 @@
  */
 export class Dictionary<T> {
   readonly #keyOf: (value: T) => string
+  readonly #nothing: T
   readonly #values: (T | undefined)[]
   readonly #keys: string[]
   readonly #byKey = new Map<string, number>()
@@ -18,6 +19,7 @@ export class Dictionary<T> {
   /** `keyOf` tells values apart; `nothing` is the value of 0. */
   constructor(keyOf: (value: T) => string, nothing: T) {
     this.#keyOf = keyOf
+    this.#nothing = nothing
     this.#values = [nothing]
     this.#keys = [keyOf(nothing)]
     this.#byKey.set(keyOf(nothing), 0)
@@ -44,6 +46,7 @@ export class Dictionary<T> {
 
   /** The number of a value, which gets one if it has none yet. */
   number(value: T): number {
+    if (value === this.#nothing) return 0
     if (typeof value === 'string') return this.numberOf(value, () => value)
     const known = this.#byValue.get(value)
     if (known !== undefined) return known

@@ -54,7 +54,7 @@ function parseJson(line: string): unknown {
 
 /** @throws Error that names the place. */
 export function readMessage<T>(json: Readonly<Record<string, unknown>>, message: Message<T>, place: string): T {
-  const value = message.copy() as Record<string, unknown>
+  const value = message.copy(message.empty) as Record<string, unknown>
   for (const name in json) {
     const field = message.byName.get(name)
     const given = json[name]

@@ -20,7 +20,7 @@ export class WireReader {
   }
 
   #message<T>(cursor: WireCursor, end: number, message: Message<T>): T {
-    const value = message.copy() as Record<string, unknown>
+    const value = message.copy(message.empty) as Record<string, unknown>
     while (cursor.pos < end) {
       const at = cursor.pos
       const tag = cursor.uint32()

@@ -48,21 +48,27 @@ export const TCP_FLAGS = message<f.TcpFlags>({
   ns: flag(9, 'NS'),
 })
 
-const TCP = message<f.Tcp>({
-  sourcePort: uint32(1, 'source_port'),
-  destinationPort: uint32(2, 'destination_port'),
-  flags: one(3, 'flags', TCP_FLAGS),
-})
+const TCP = message<f.Tcp>(
+  {
+    sourcePort: uint32(1, 'source_port'),
+    destinationPort: uint32(2, 'destination_port'),
+    flags: one(3, 'flags', TCP_FLAGS),
+  },
+  (empty) => ({ ...empty }),
+)
 
-const LAYER4 = message<f.Layer4>({
-  tcp: uniqueOne(1, 'TCP', TCP),
-  udp: uniqueOne(2, 'UDP', PORTS),
-  icmpv4: one(3, 'ICMPv4', ICMP),
-  icmpv6: one(4, 'ICMPv6', ICMP),
-  sctp: uniqueOne(5, 'SCTP', PORTS),
-  vrrp: one(6, 'VRRP', message<f.Vrrp>({ type: uint32(1, 'type'), vrid: uint32(2, 'vrid'), priority: uint32(3, 'priority') })),
-  igmp: one(7, 'IGMP', message<f.Igmp>({ type: uint32(1, 'type'), groupAddress: text(2, 'group_address') })),
-})
+const LAYER4 = message<f.Layer4>(
+  {
+    tcp: uniqueOne(1, 'TCP', TCP),
+    udp: uniqueOne(2, 'UDP', PORTS),
+    icmpv4: one(3, 'ICMPv4', ICMP),
+    icmpv6: one(4, 'ICMPv6', ICMP),
+    sctp: uniqueOne(5, 'SCTP', PORTS),
+    vrrp: one(6, 'VRRP', message<f.Vrrp>({ type: uint32(1, 'type'), vrid: uint32(2, 'vrid'), priority: uint32(3, 'priority') })),
+    igmp: one(7, 'IGMP', message<f.Igmp>({ type: uint32(1, 'type'), groupAddress: text(2, 'group_address') })),
+  },
+  (empty) => ({ ...empty }),
+)
 
 const TUNNEL = message<f.Tunnel>({
   protocol: enumeration(1, 'protocol', names.TUNNEL_PROTOCOL),
@@ -126,70 +132,73 @@ const POLICY = message<f.Policy>({
 
 export const NETWORK_INTERFACE = message<f.NetworkInterface>({ index: uint32(1, 'index'), name: text(2, 'name') })
 
-export const FLOW = message<f.Flow>({
-  time: timestamp(1, 'time'),
-  uuid: uniqueText(34, 'uuid'),
-  emitter: one(41, 'emitter', EMITTER),
-  verdict: enumeration(2, 'verdict', names.VERDICT),
-  dropReason: uint32(3, 'drop_reason'),
-  authType: enumeration(35, 'auth_type', names.AUTH_TYPE),
-  ethernet: one(4, 'ethernet', ETHERNET),
-  ip: one(5, 'IP', IP),
-  l4: uniqueOne(6, 'l4', LAYER4),
-  tunnel: uniqueOne(39, 'tunnel', TUNNEL),
-  source: one(8, 'source', ENDPOINT),
-  destination: one(9, 'destination', ENDPOINT),
-  type: enumeration(10, 'Type', names.FLOW_TYPE),
-  nodeName: text(11, 'node_name'),
-  nodeLabels: texts(37, 'node_labels'),
-  sourceNames: texts(13, 'source_names'),
-  destinationNames: texts(14, 'destination_names'),
-  l7: uniqueOne(15, 'l7', LAYER7),
-  reply: flag(16, 'reply'),
-  eventType: one(19, 'event_type', message<f.EventType>({ type: int32(1, 'type'), subType: int32(2, 'sub_type') })),
-  sourceService: one(20, 'source_service', SERVICE),
-  destinationService: one(21, 'destination_service', SERVICE),
-  trafficDirection: enumeration(22, 'traffic_direction', names.TRAFFIC_DIRECTION),
-  policyMatchType: uint32(23, 'policy_match_type'),
-  traceObservationPoint: enumeration(24, 'trace_observation_point', names.TRACE_OBSERVATION_POINT),
-  traceReason: enumeration(36, 'trace_reason', names.TRACE_REASON),
-  file: one(38, 'file', message<f.FileInfo>({ name: text(1, 'name'), line: uint32(2, 'line') })),
-  ipTraceId: one(
-    40,
-    'ip_trace_id',
-    message<f.IpTraceId>({ traceId: uint64(1, 'trace_id'), ipOptionType: uint32(2, 'ip_option_type') }),
-  ),
-  dropReasonDesc: enumeration(25, 'drop_reason_desc', names.DROP_REASON),
-  isReply: boolValue(26, 'is_reply'),
-  debugCapturePoint: enumeration(27, 'debug_capture_point', names.DEBUG_CAPTURE_POINT),
-  interface: one(28, 'interface', NETWORK_INTERFACE),
-  proxyPort: uint32(29, 'proxy_port'),
-  traceContext: one(
-    30,
-    'trace_context',
-    message<f.TraceContext>({
-      parent: one(1, 'parent', message<{ readonly traceId: string }>({ traceId: text(1, 'trace_id') })),
-    }),
-  ),
-  sockXlatePoint: enumeration(31, 'sock_xlate_point', names.SOCKET_TRANSLATION_POINT),
-  socketCookie: uint64(32, 'socket_cookie'),
-  cgroupId: uint64(33, 'cgroup_id'),
-  summary: text(100_000, 'Summary'),
-  egressAllowedBy: many(21_001, 'egress_allowed_by', POLICY),
-  ingressAllowedBy: many(21_002, 'ingress_allowed_by', POLICY),
-  egressDeniedBy: many(21_004, 'egress_denied_by', POLICY),
-  ingressDeniedBy: many(21_005, 'ingress_denied_by', POLICY),
-  policyLog: texts(21_006, 'policy_log'),
-  aggregate: one(
-    21_007,
-    'aggregate',
-    message<f.Aggregate>({
-      ingressFlowCount: uint32(1, 'ingress_flow_count'),
-      egressFlowCount: uint32(2, 'egress_flow_count'),
-      unknownDirectionFlowCount: uint32(3, 'unknown_direction_flow_count'),
-    }),
-  ),
-})
+export const FLOW = message<f.Flow>(
+  {
+    time: timestamp(1, 'time'),
+    uuid: uniqueText(34, 'uuid'),
+    emitter: one(41, 'emitter', EMITTER),
+    verdict: enumeration(2, 'verdict', names.VERDICT),
+    dropReason: uint32(3, 'drop_reason'),
+    authType: enumeration(35, 'auth_type', names.AUTH_TYPE),
+    ethernet: one(4, 'ethernet', ETHERNET),
+    ip: one(5, 'IP', IP),
+    l4: uniqueOne(6, 'l4', LAYER4),
+    tunnel: uniqueOne(39, 'tunnel', TUNNEL),
+    source: one(8, 'source', ENDPOINT),
+    destination: one(9, 'destination', ENDPOINT),
+    type: enumeration(10, 'Type', names.FLOW_TYPE),
+    nodeName: text(11, 'node_name'),
+    nodeLabels: texts(37, 'node_labels'),
+    sourceNames: texts(13, 'source_names'),
+    destinationNames: texts(14, 'destination_names'),
+    l7: uniqueOne(15, 'l7', LAYER7),
+    reply: flag(16, 'reply'),
+    eventType: one(19, 'event_type', message<f.EventType>({ type: int32(1, 'type'), subType: int32(2, 'sub_type') })),
+    sourceService: one(20, 'source_service', SERVICE),
+    destinationService: one(21, 'destination_service', SERVICE),
+    trafficDirection: enumeration(22, 'traffic_direction', names.TRAFFIC_DIRECTION),
+    policyMatchType: uint32(23, 'policy_match_type'),
+    traceObservationPoint: enumeration(24, 'trace_observation_point', names.TRACE_OBSERVATION_POINT),
+    traceReason: enumeration(36, 'trace_reason', names.TRACE_REASON),
+    file: one(38, 'file', message<f.FileInfo>({ name: text(1, 'name'), line: uint32(2, 'line') })),
+    ipTraceId: one(
+      40,
+      'ip_trace_id',
+      message<f.IpTraceId>({ traceId: uint64(1, 'trace_id'), ipOptionType: uint32(2, 'ip_option_type') }),
+    ),
+    dropReasonDesc: enumeration(25, 'drop_reason_desc', names.DROP_REASON),
+    isReply: boolValue(26, 'is_reply'),
+    debugCapturePoint: enumeration(27, 'debug_capture_point', names.DEBUG_CAPTURE_POINT),
+    interface: one(28, 'interface', NETWORK_INTERFACE),
+    proxyPort: uint32(29, 'proxy_port'),
+    traceContext: one(
+      30,
+      'trace_context',
+      message<f.TraceContext>({
+        parent: one(1, 'parent', message<{ readonly traceId: string }>({ traceId: text(1, 'trace_id') })),
+      }),
+    ),
+    sockXlatePoint: enumeration(31, 'sock_xlate_point', names.SOCKET_TRANSLATION_POINT),
+    socketCookie: uint64(32, 'socket_cookie'),
+    cgroupId: uint64(33, 'cgroup_id'),
+    summary: text(100_000, 'Summary'),
+    egressAllowedBy: many(21_001, 'egress_allowed_by', POLICY),
+    ingressAllowedBy: many(21_002, 'ingress_allowed_by', POLICY),
+    egressDeniedBy: many(21_004, 'egress_denied_by', POLICY),
+    ingressDeniedBy: many(21_005, 'ingress_denied_by', POLICY),
+    policyLog: texts(21_006, 'policy_log'),
+    aggregate: one(
+      21_007,
+      'aggregate',
+      message<f.Aggregate>({
+        ingressFlowCount: uint32(1, 'ingress_flow_count'),
+        egressFlowCount: uint32(2, 'egress_flow_count'),
+        unknownDirectionFlowCount: uint32(3, 'unknown_direction_flow_count'),
+      }),
+    ),
+  },
+  (empty) => ({ ...empty }),
+)
 
 const LOST_EVENTS = message<f.LostEvents>({
   source: enumeration(1, 'source', names.LOST_EVENT_SOURCE),
@@ -212,10 +221,13 @@ export interface Response extends f.Envelope {
   readonly lost: f.LostEvents | null
 }
 
-export const RESPONSE = message<Response>({
-  flow: uniqueOne(1, 'flow', FLOW),
-  status: one(2, 'node_status', NODE_STATUS),
-  lost: uniqueOne(3, 'lost_events', LOST_EVENTS),
-  nodeName: text(1000, 'node_name'),
-  time: timestamp(1001, 'time'),
-})
+export const RESPONSE = message<Response>(
+  {
+    flow: uniqueOne(1, 'flow', FLOW),
+    status: one(2, 'node_status', NODE_STATUS),
+    lost: uniqueOne(3, 'lost_events', LOST_EVENTS),
+    nodeName: text(1000, 'node_name'),
+    time: timestamp(1001, 'time'),
+  },
+  (empty) => ({ ...empty }),
+)

@@ -16,8 +16,8 @@ export interface Message<T> {
   readonly byName: ReadonlyMap<string, Field>
   /** The message when nothing of it is said. Not frozen: engines copy frozen objects at half the speed. Its lists are. */
   readonly empty: T
-  /** A new empty message. A function a message: engines copy objects fast where they only ever meet one kind. */
-  readonly copy: () => T
+  /** A new message like the empty one. */
+  copy(empty: T): T
 }
 
 export interface Field {
@@ -49,14 +49,21 @@ export type Kind =
 /** A field whose value is a `T`; the type is checked where the message is described, and is nothing at run time. */
 type Spec<T> = Omit<Field, 'key'> & { readonly value?: T }
 
-export function message<T extends object>(specs: { readonly [K in keyof T]: Spec<T[K]> }): Message<T> {
+/**
+ * Messages that come with every flow bring a `copy` of their own: engines copy objects ten times as fast where they only ever meet
+ * one kind, and a place is a place in the source.
+ */
+export function message<T extends object>(
+  specs: { readonly [K in keyof T]: Spec<T[K]> },
+  copy: (empty: T) => T = (empty) => ({ ...empty }),
+): Message<T> {
   const fields = Object.entries<Spec<unknown>>(specs).map(([key, spec]) => fieldFrom(key, spec))
   const byNumber: (Field | undefined)[] = []
   for (const field of fields) if (field.number < DENSE) byNumber[field.number] = field
   const sparse = new Map(fields.filter(({ number }) => number >= DENSE).map((field) => [field.number, field]))
   const byName = new Map(fields.flatMap((field) => [field.name, camelCase(field.name)].map((name) => [name, field] as const)))
   const empty = Object.fromEntries(fields.map((field) => [field.key, emptyValue(field)])) as T
-  return { fields, byNumber, sparse, byName, empty, copy: () => ({ ...empty }) }
+  return { fields, byNumber, sparse, byName, empty, copy }
 }
 
 /** All fields are objects of one shape, so that engines read them fast. */
