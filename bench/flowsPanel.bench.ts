@@ -119,10 +119,19 @@ interface TraceEvent {
   readonly tdur?: number
 }
 
-function cpuOfFrames(trace: Buffer): readonly number[] {
+/** Tasks of the page's main thread. */
+function mainThread(trace: Buffer): readonly TraceEvent[] {
   const { traceEvents } = JSON.parse(trace.toString()) as { readonly traceEvents: readonly TraceEvent[] }
   const own = traceEvents.find(({ name }) => name === 'FireAnimationFrame')
-  const ofThread = traceEvents.filter(({ pid, tid, ph }) => ph === 'X' && pid === own?.pid && tid === own.tid)
+  return traceEvents.filter(({ pid, tid, ph }) => ph === 'X' && pid === own?.pid && tid === own.tid)
+}
+
+function cpuOfAll(trace: Buffer): number {
+  return mainThread(trace).reduce((sum, { name, tdur = 0 }) => sum + (name.endsWith('RunTask') ? tdur / 1000 : 0), 0)
+}
+
+function cpuOfFrames(trace: Buffer): readonly number[] {
+  const ofThread = mainThread(trace)
   const starts = ofThread.filter(({ name }) => name === 'FireAnimationFrame').map(({ ts }) => ts)
   const frames = starts.filter((ts, index) => index === 0 || ts - (starts[index - 1] ?? 0) > 4000).sort((x, y) => x - y)
   const cpu = new Array<number>(frames.length).fill(0)
@@ -277,9 +286,14 @@ try {
 
   const strokes: number[] = []
   const asked: number[] = []
+  const hostCpu: number[] = []
+  await browser.startTracing(page, { categories: ['toplevel', 'devtools.timeline'] })
   for (let round = 0; round < ROUNDS; round++) {
     for (const text of TYPED) {
+      const began = process.cpuUsage()
       strokes.push(await page.evaluate<number>(`(${KEYSTROKE})(${JSON.stringify(text)})`))
+      const { user, system } = process.cpuUsage(began)
+      hostCpu.push((user + system) / 1000)
       while (model.scanning) await new Promise((resolve) => setTimeout(resolve, 5))
       asked.push(await page.evaluate<number>(ASK))
     }
@@ -287,6 +301,9 @@ try {
   print(
     `keystroke to painted rows: ${ms(median(strokes))}, p99 ${ms(p99(strokes))} (of 50); of which ${ms(median(asked))} is the way to this process and back`,
   )
+
+  const pageCpu = cpuOfAll(await browser.stopTracing()) / strokes.length
+  print(`  CPU: here ${ms(median(hostCpu))} (with the test harness), in the page ${ms(pageCpu)}`)
 
   const heap = heapOf() - before - sample.reduce((sum, bytes) => sum + bytes.length, 0)
   const pageHeap = await heapOfPage(page)
