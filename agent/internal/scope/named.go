@@ -23,7 +23,7 @@ func (s Scope) Named(names ...string) (map[string][]string, error) {
 				continue
 			}
 			folder := filepath.Join(s.Proc, entry.Name())
-			if name := command(folder); slices.Contains(names, name) && s.has(folder) {
+			if name := command(folder); slices.Contains(names, name) && !ended(folder) && s.has(folder) {
 				found[name] = append(found[name], folder)
 			}
 		}
@@ -39,6 +39,17 @@ func command(folder string) string {
 		return ""
 	}
 	return strings.TrimSuffix(string(content), "\n")
+}
+
+// ended tells whether a process only waits for its parent to take note of its end (proc_pid_stat(5)).
+func ended(folder string) bool {
+	content, err := os.ReadFile(folder + "/stat")
+	if err != nil {
+		return true
+	}
+	// The command may hold anything, parentheses too.
+	state := strings.TrimSpace(string(content[strings.LastIndexByte(string(content), ')')+1:]))
+	return strings.HasPrefix(state, "Z") || strings.HasPrefix(state, "X")
 }
 
 // has tells whether a process is below the scope's cgroup, in any hierarchy.
