@@ -169,7 +169,11 @@ function decoded({ shape, bytes }: Entries, names: MapNames, io: Io): MapTable {
   if (table.unknownVersion) {
     io.say(`${name}: layout of an unknown Cilium version (keys of ${keySize}, values of ${valueSize} bytes); shown as bytes`)
   }
-  if (table.leftOver > 0) io.say(`Incomplete: the last ${table.leftOver} bytes of ${name} are no whole entry`)
+  if (table.leftOver > 0) {
+    const stride = table.count === 0 ? undefined : (bytes.byteLength - table.leftOver) / table.count
+    const entries = stride === undefined ? 'entries' : `entries of ${stride} bytes`
+    throw new CliError(EXIT.facts, `${name}: ${bytes.byteLength} bytes are not a whole number of ${entries}`)
+  }
   return table
 }
 

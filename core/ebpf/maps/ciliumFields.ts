@@ -80,6 +80,9 @@ const CT_FLAGS = [
 ] as const
 const CT_FLAGS_20 = [...CT_FLAGS.slice(0, 2), 'need-dsr-info', ...CT_FLAGS.slice(3)]
 
+/** RFC 9293, and RFC 3168's two, as a TCP header has them. */
+const TCP_FLAGS = ['FIN', 'SYN', 'RST', 'PSH', 'ACK', 'URG', 'ECE', 'CWR'] as const
+
 /** struct ct_entry, 56 bytes, both families. */
 function connection(version: 16 | 18 | 19 | 20): readonly Field[] {
   const natAddress: Field = { name: 'natAddress', type: 'ipv6', offset: 0 }
@@ -94,8 +97,8 @@ function connection(version: 16 | 18 | 19 | 20): readonly Field[] {
     { name: 'revNat', type: 'be16', offset: 38, means: 'revnat' },
     ...(version < 18 ? [{ name: 'ifindex', type: 'u16', offset: 40, means: 'ifindex' } as const] : []),
     ...(version < 19 ? [] : [natPort]),
-    { name: 'txFlags', type: 'u8', offset: 42 },
-    { name: 'rxFlags', type: 'u8', offset: 43 },
+    { name: 'txFlags', type: 'u8', offset: 42, flags: TCP_FLAGS },
+    { name: 'rxFlags', type: 'u8', offset: 43, flags: TCP_FLAGS },
     { name: 'sourceIdentity', type: 'u32', offset: 44, means: 'identity' },
     { name: 'lastTx', type: 'u32', offset: 48, means: 'seconds-since-boot' },
     { name: 'lastRx', type: 'u32', offset: 52, means: 'seconds-since-boot' },
