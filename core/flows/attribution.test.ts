@@ -113,6 +113,22 @@ test('evidence points at the field of the object', () => {
   assert.deepEqual(look[0]?.evidence, evidence)
 })
 
+test('pods that are gone are judged by the labels they had', () => {
+  const flow = dropOf('client-n1', 5432)
+  assert.ok(flow.source && flow.destination)
+  const [source, destination] = [
+    { ...flow.source, podName: 'client-gone' },
+    { ...flow.destination, podName: 'db-gone' },
+  ]
+  const gone = attributed(CLUSTER, { ...flow, source, destination })
+  assert.deepEqual(names(gone), ['NetworkPolicy shop/db-from-web'])
+  assert.equal(gone.endpoint, 'pod shop/db-gone')
+  assert.deepEqual(
+    gone.nearRules.map(({ mismatches }) => mismatches.map(({ what, text }) => `${what} ${text}`)),
+    [["peer asks for pods with app=web of the policy's namespace; the flow has pod shop/client-gone (app=client)"]],
+  )
+})
+
 test('a peer that is no pod has the names of its entities', () => {
   const flow = dropOf('client-n1', 5432)
   assert.ok(flow.ip && flow.source)

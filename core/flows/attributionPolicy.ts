@@ -14,7 +14,7 @@ import { isLinkLocal6 } from '../routing/source.ts'
 import { directionOf } from './attributionDatapath.ts'
 import type { DecidingPolicy, DropAttribution, Place } from './attributionModel.ts'
 import type { Endpoint, Flow, Policy } from './flow.ts'
-import { type FlowPacket, flowLabels, flowNode, flowPod } from './flowPacket.ts'
+import { type FlowPacket, flowLabels, flowNode, flowPod, pastPod } from './flowPacket.ts'
 import { nearRules } from './nearRules.ts'
 import { type FlowRuleQuery, isStranger, peerText, portText } from './ruleText.ts'
 
@@ -34,8 +34,10 @@ function questionOf(objects: ClusterObjects, { flow, packet }: Dropped): FlowRul
   const egress = directionOf(flow) === 'egress'
   const [own, other] = egress ? [flow.source, flow.destination] : [flow.destination, flow.source]
   const [ownAddress, peer] = egress ? [packet.source, packet.destination] : [packet.destination, packet.source]
-  const subjectPod = flowPod(objects, own, ownAddress)
-  const peerPod = flowPod(objects, other, peer)
+  const [subjectPod, peerPod] = [
+    flowPod(objects, own, ownAddress) ?? pastPod(objects, own, ownAddress),
+    flowPod(objects, other, peer) ?? pastPod(objects, other, peer),
+  ]
   return {
     direction: egress ? 'egress' : 'ingress',
     subject: own === null ? new Map() : flowLabels(own),

@@ -44,6 +44,32 @@ export function flowPod(objects: ClusterObjects, end: Endpoint | null, address: 
   return pod?.podIPs.some((own) => formatAddress(own) === formatAddress(address)) && !pod.hostNetwork ? pod : undefined
 }
 
+/**
+ * A pod as its flow tells of it, for questions to policies after the pod is gone. Its container ports are those of a pod with the same
+ * labels. Undefined: it was no pod.
+ */
+export function pastPod(objects: ClusterObjects, end: Endpoint | null, address: Address): PodObject | undefined {
+  if (end === null || end.podName === '') return undefined
+  const { namespace, podName: name } = end
+  const labels = new Map([...flowLabels(end)].filter(([key]) => !key.startsWith('io.cilium.k8s.')))
+  labels.delete('io.kubernetes.pod.namespace')
+  const sibling = [...objects.pods.values()].find(
+    ({ meta }) => meta.namespace === namespace && [...labels].every(([key, value]) => meta.labels.get(key) === value),
+  )
+  const source = { file: '', pointer: '' }
+  const none = { uid: '', annotations: new Map<string, string>(), deletionTimestamp: undefined, owner: undefined, source }
+  return {
+    meta: { apiVersion: 'v1', kind: 'Pod', namespace, name, labels, ...none },
+    nodeName: undefined,
+    hostNetwork: false,
+    phase: 'Unknown',
+    ready: false,
+    podIPs: [address],
+    hostIPs: [],
+    ports: sibling?.ports ?? [],
+  }
+}
+
 /** Name of the node that saw it, without the cluster's. */
 export function flowNode({ nodeName }: Flow): string {
   return nodeName.slice(nodeName.lastIndexOf('/') + 1)

@@ -55,7 +55,7 @@ for (const proxy of PROXIES) {
       const app = await diallerPath()
       const first = await askAll(questionsOf(facts, app), app)
       const open = first.filter((each) => isUnsettled(facts, each))
-      const second = await askAll(open, app)
+      const second = open.length === 0 ? [] : await askAll(open, app)
       asked = first.map((each) => second[open.indexOf(each)] ?? each)
     })
 
