@@ -170,9 +170,8 @@ function decoded({ shape, bytes }: Entries, names: MapNames, io: Io): MapTable {
     io.say(`${name}: layout of an unknown Cilium version (keys of ${keySize}, values of ${valueSize} bytes); shown as bytes`)
   }
   if (table.leftOver > 0) {
-    const stride = table.count === 0 ? undefined : (bytes.byteLength - table.leftOver) / table.count
-    const entries = stride === undefined ? 'entries' : `entries of ${stride} bytes`
-    throw new CliError(EXIT.facts, `${name}: ${bytes.byteLength} bytes are not a whole number of ${entries}`)
+    const reason = `${bytes.byteLength} bytes are not a whole number of entries of ${table.entrySize} bytes`
+    throw new CliError(EXIT.facts, `${name}: ${reason}`)
   }
   return table
 }

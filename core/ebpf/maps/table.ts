@@ -17,6 +17,8 @@ export interface MapTable {
   readonly unknownVersion: boolean
   /** Bytes after the last whole entry, which are not shown. */
   readonly leftOver: number
+  /** Bytes of one entry, key and values. */
+  readonly entrySize: number
   readonly count: number
   readonly columns: readonly TableColumn[]
   raw(row: number): { readonly key: Uint8Array; readonly value: Uint8Array }
@@ -50,24 +52,24 @@ export interface MapShape extends MapIdentity {
 /** Whatever the bytes are: what can't be decoded is shown as it is. */
 export function tableOf(map: MapShape, entries: Uint8Array, names?: MapNames): MapTable {
   const shape = shapeOf(map, entries)
-  const { leftOver } = shape
   const layout = findLayout(map)
   if (layout !== undefined && (layout.perCpu ?? false) === map.perCpu) {
-    return layoutTable(decodeEntries(layout, shape.bytes, map.valuesPerEntry), names, leftOver)
+    return layoutTable(decodeEntries(layout, shape.bytes, map.valuesPerEntry), names, shape)
   }
   const typed = map.types === undefined ? undefined : btfColumns(shape, map.types)
   return {
     by: typed === undefined ? 'raw' : 'btf',
     layout: undefined,
     unknownVersion: isOfUnknownVersion(map),
-    leftOver,
+    leftOver: shape.leftOver,
+    entrySize: shape.stride,
     count: shape.count,
     columns: typed ?? rawColumns(shape),
     raw: shape.raw,
   }
 }
 
-function layoutTable(decoded: DecodedEntries, names: MapNames | undefined, leftOver: number): MapTable {
+function layoutTable(decoded: DecodedEntries, names: MapNames | undefined, { leftOver, stride }: Shape): MapTable {
   const columns = (['key', 'value'] as const).flatMap((side) =>
     decoded[side].map(
       (column): TableColumn => ({
@@ -80,7 +82,7 @@ function layoutTable(decoded: DecodedEntries, names: MapNames | undefined, leftO
     ),
   )
   const { layout, count, raw } = decoded
-  return { by: 'layout', layout, unknownVersion: false, leftOver, count, columns, raw }
+  return { by: 'layout', layout, unknownVersion: false, leftOver, entrySize: stride, count, columns, raw }
 }
 
 function namedCell(column: Column, row: number, names: MapNames | undefined): Cell {
