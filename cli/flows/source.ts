@@ -15,7 +15,6 @@ export type FlowSource =
 
 /** Groups of options that exclude each other. */
 const PLACES = [['input-file'], ['bundle'], ['server'], ['context', 'kubeconfig', 'port-forward', 'relay', 'node']] as const
-const WAYS = ['port-forward', 'relay', 'node'] as const
 const TLS = [
   'tls',
   'tls-allow-insecure',
@@ -45,7 +44,7 @@ function wayOf(options: Options): WishedWay | undefined {
   const nodes = options.values('node')
   const relay = options.value('relay')
   if (nodes.length > 0) {
-    const useless = options.given(WAYS.filter((name) => name !== 'node').concat(TLS as never))[0]
+    const useless = options.given(['port-forward', 'relay', ...TLS])[0]
     if (useless !== undefined) throw conflict(['node', useless], "a node's Hubble is reached by its agent")
     return { kind: 'nodes', nodes }
   }

@@ -11,8 +11,10 @@ import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AgentDeployment } from '../../cluster/agentDeployment.ts'
 import { PlumblineError } from '../../cluster/errors.ts'
+import { parseServerAddress } from '../../cluster/hubble/address.ts'
 import { openFlows } from '../../cluster/hubble/flows.ts'
 import type { FlowStream, FlowsEvent, FlowsRequest, HubbleTls, WishedWay } from '../../cluster/hubble/flowsEvent.ts'
+import { contact } from '../../cluster/hubble/server.ts'
 import { readManifests } from '../../cluster/manifests.ts'
 import type { ClusterSession } from '../../cluster/session.ts'
 import { hubbleLine } from '../../core/flows/hubbleJson.ts'
@@ -164,6 +166,11 @@ describe('Hubble of a live cluster', { skip: whyNoLab() ?? false }, () => {
     assert.equal(status.connectedNodes, 2)
     assert.match(status.version, /hubble-relay v1\.19/)
     stream.close()
+    const { open, host, tls } = parseServerAddress('10.200.0.11:4245')
+    const relay = await contact({ name: 'The relay', node: undefined, open, host, tls }, {})
+    assert.deepEqual((await relay.getNodes())?.nodes.map(({ name }) => name).sort(), ['n1', 'n2'])
+    assert.ok((await relay.getNamespaces()).namespaces.some(({ namespace }) => namespace === 'shop'))
+    relay.close()
   })
 
   test('plumbline flows prints the lines of the hubble client, and follows until Ctrl-C', async () => {
