@@ -26,7 +26,7 @@ const GROUPS: Readonly<Record<MapGroup, readonly [title: string, icon: string]>>
 
 export function mapGroupRow({ group, maps }: Item<'mapGroup'>): vscode.TreeItem {
   const [title, icon] = GROUPS[group]
-  const made = row(vscode.l10n.t(title), icon, Collapsed, 'plumbline.mapGroup')
+  const made = row(vscode.l10n.t(title), icon, Collapsed, 'plumbline.group+maps')
   const high = maps.filter(({ fill }) => fill?.high === true).length
   made.description = [String(maps.length), ...(high === 0 ? [] : [vscode.l10n.t('⚠ {0} nearly full', high)])].join(' · ')
   return made

@@ -65,6 +65,8 @@ describe('mistakes are named with their place', () => {
     ['port=80 and !', 12, /`!` is not understood/],
     ['prt=80', 0, /no field `prt`; did you mean `port`\?/],
     ['port>abc', 0, /compares numbers/],
+    ['slot=1 and prt=80', 11, /no field `prt`/],
+    ['not (port<x)', 5, /compares numbers/],
     [`${'not '.repeat(80)}x`, 204, /nested too deeply/],
   ]
   for (const [text, at, message] of cases) {

@@ -20,7 +20,14 @@ import type { Cell, MapTable, TableColumn } from './table.ts'
 export type FilterExpression =
   | { readonly kind: 'and' | 'or'; readonly of: readonly FilterExpression[] }
   | { readonly kind: 'not'; readonly of: FilterExpression }
-  | { readonly kind: 'compare'; readonly field: string; readonly operator: Operator; readonly value: string }
+  | {
+      readonly kind: 'compare'
+      /** Where the field stands. */
+      readonly at: number
+      readonly field: string
+      readonly operator: Operator
+      readonly value: string
+    }
   | { readonly kind: 'anywhere'; readonly value: string }
 
 export type Operator = '=' | '!=' | '~' | '!~' | '<' | '<=' | '>' | '>='
@@ -104,7 +111,7 @@ class Parser {
     const value = this.#take(`a value after \`${operator.text}\``)
     if (value.kind !== 'word' && value.kind !== 'quoted')
       throw new FilterError(value.at, `a value is missing after \`${operator.text}\``)
-    return { kind: 'compare', field: token.text, operator: operator.text as Operator, value: value.text }
+    return { kind: 'compare', at: token.at, field: token.text, operator: operator.text as Operator, value: value.text }
   }
 
   #word(text: string): boolean {
@@ -144,8 +151,8 @@ export function compileFilter(expression: FilterExpression, table: MapTable): (r
       return (row) => table.columns.some((column) => contains(column.cell(row), part))
     }
     case 'compare': {
-      const columns = findColumns(expression.field, table)
-      const test = comparison(expression.operator, expression.value)
+      const columns = findColumns(expression.field, table, expression.at)
+      const test = comparison(expression)
       // "not equal" must hold for every column of that name, the others for any.
       if (expression.operator.startsWith('!')) return (row) => columns.every((column) => test(column.cell(row)))
       return (row) => columns.some((column) => test(column.cell(row)))
@@ -153,15 +160,15 @@ export function compileFilter(expression: FilterExpression, table: MapTable): (r
   }
 }
 
-export function findColumns(field: string, table: MapTable): readonly TableColumn[] {
+export function findColumns(field: string, table: MapTable, at = 0): readonly TableColumn[] {
   const wanted = field.toLowerCase()
   const found = table.columns.filter(({ side, name }) => [name, `${side}.${name}`].some((each) => each.toLowerCase() === wanted))
   if (found.length > 0) return found
   const names = [...new Set(table.columns.map(({ name }) => name))]
-  throw new FilterError(0, `the map has no field \`${field}\`${didYouMean(field, names)}; it has ${names.join(', ')}`)
+  throw new FilterError(at, `the map has no field \`${field}\`${didYouMean(field, names)}; it has ${names.join(', ')}`)
 }
 
-function comparison(operator: Operator, value: string): (cell: Cell) => boolean {
+function comparison({ at, operator, value }: Extract<FilterExpression, { kind: 'compare' }>): (cell: Cell) => boolean {
   const wanted = value.toLowerCase()
   switch (operator) {
     case '=':
@@ -175,7 +182,7 @@ function comparison(operator: Operator, value: string): (cell: Cell) => boolean 
     case '!~':
       return (cell) => !contains(cell, wanted)
     default:
-      return order(operator, wanted)
+      return order(operator, wanted, at)
   }
 }
 
@@ -200,9 +207,9 @@ function isWithin(text: string, wanted: Prefix | string): boolean {
   return other !== undefined && other.family === address.family && other.value === address.value
 }
 
-function order(operator: '<' | '<=' | '>' | '>=', wanted: string): (cell: Cell) => boolean {
+function order(operator: '<' | '<=' | '>' | '>=', wanted: string, at: number): (cell: Cell) => boolean {
   const limit = integer(wanted)
-  if (limit === undefined) throw new FilterError(0, `\`${operator}\` compares numbers, and \`${wanted}\` is none`)
+  if (limit === undefined) throw new FilterError(at, `\`${operator}\` compares numbers, and \`${wanted}\` is none`)
   return ({ value }) => {
     if (typeof value === 'string') return false
     const number = BigInt(value)
