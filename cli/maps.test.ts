@@ -94,6 +94,8 @@ describe('plumbline maps on a bundle', () => {
     ['contents that are not there', ['n1', 'cilium_call_policy'], 3, /doesn't hold the contents of cilium_call_policy/],
     ['a limit of nothing', ['n1', 'cilium_lxc', '--limit', '0'], 2, /`--limit`/],
     ['too many words', ['n1', 'a', 'b'], 2, /unexpected `b`/],
+    ['nothing one could find', ['--find', 'nonsense'], 2, /`--find`: `nonsense` is neither an address/],
+    ['a filter of what is found', ['--find', '10.0.0.1', '--filter', 'x'], 2, /`--filter` can't be used with `--find`/],
   ]
   for (const [what, args, exit, message] of mistakes) {
     test(what, async () => {
@@ -103,6 +105,19 @@ describe('plumbline maps on a bundle', () => {
       assert.equal(stdout, '')
     })
   }
+
+  test('--find: every place that mentions an address, with its evidence', async () => {
+    const { code, stdout, stderr } = await maps('--find', '10.96.0.20', '--json')
+    assert.equal(code, 0, stderr)
+    const document = JSON.parse(stdout)
+    assert.equal(document.schema, 'plumbline.find/v1')
+    const groups = new Set(document.found.map(({ group }: { group: string }) => group))
+    assert.ok(groups.has('objects') && groups.has('maps'), [...groups].join())
+    const entry = document.found.find(({ place }: { place: string }) => place === 'cilium_lb4_services_v2')
+    assert.match(entry.evidence.keyBytes, /^0a600014/)
+    const text = await maps('--find', 'svc:shop/web')
+    assert.match(text.stdout, /^eBPF maps\n(.*\n)* {2}n1 · cilium_lb4_services_v2: address=10\.96\.0\.20/m)
+  })
 
   test('a cut file is refused, never guessed at', async () => {
     writeFileSync(join(bundle, 'nodes/n2/bpf/maps/cilium_lxc.bin'), new Uint8Array(67))
