@@ -6,16 +6,14 @@ import assert from 'node:assert/strict'
 import { execFileSync, spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
-import { AgentDeployment } from '../../cluster/agentDeployment.ts'
-import { readManifests } from '../../cluster/manifests.ts'
-import type { ClusterSession } from '../../cluster/session.ts'
 import { cellValue } from '../../core/ebpf/maps/cell.ts'
 import { decodeEntries } from '../../core/ebpf/maps/decode.ts'
 import { findLayout } from '../../core/ebpf/maps/find.ts'
 import { loadCluster } from '../../core/facts/cluster.ts'
 import { driftOf } from '../../core/services/drift.ts'
 import type { DriftFinding } from '../../core/services/drift/report.ts'
-import { holdLab, type Lab, lab as labCommand, MANIFESTS, openSession, ROOT, whyNoLab } from '../cluster/lab.ts'
+import { lab as labCommand, ROOT, whyNoLab } from '../cluster/lab.ts'
+import { type LiveCluster, openLiveCluster } from '../cluster/liveCluster.ts'
 import type { MapRow } from '../support/mapEdits.ts'
 
 const NODE = 'n1'
@@ -58,28 +56,15 @@ function withoutPrefix(byte: string): string {
 }
 
 describe('drift of a live node with Cilium', { skip: whyNoLab() ?? false }, () => {
-  let lab: Lab
-  let session: ClusterSession
-  let deployment: AgentDeployment
-  let wasThere = false
+  let cluster: LiveCluster
 
   before(async () => {
-    lab = await holdLab('cilium')
-    session = await openSession(lab.kubeconfig)
-    deployment = new AgentDeployment(session.server, await readManifests(MANIFESTS))
-    wasThere = (await deployment.leftovers()).length > 0
-    await deployment.apply()
-    await deployment.waitReady()
+    cluster = await openLiveCluster('cilium')
   })
-
-  after(async () => {
-    if (!wasThere) await deployment?.remove()
-    session?.close()
-    await lab?.release()
-  })
+  after(() => cluster?.close())
 
   async function findings(): Promise<readonly DriftFinding[]> {
-    const { files } = await session.collect({ nodes: [NODE] })
+    const { files } = await cluster.session.collect({ nodes: [NODE] })
     return driftOf(loadCluster(files)).nodes.flatMap((node) => node.findings)
   }
 
@@ -103,7 +88,7 @@ describe('drift of a live node with Cilium', { skip: whyNoLab() ?? false }, () =
       (row) => row['key.address'] === '10.96.0.21' && row['key.port'] === 5432 && row['key.slot'] === 0,
     )
     const drift = (...args: string[]) =>
-      spawnSync(process.execPath, [join(ROOT, 'cli/main.ts'), 'drift', NODE, '--kubeconfig', lab.kubeconfig, ...args], {
+      spawnSync(process.execPath, [join(ROOT, 'cli/main.ts'), 'drift', NODE, '--kubeconfig', cluster.kubeconfig, ...args], {
         encoding: 'utf8',
       })
     const found = await during(entry, () => {
