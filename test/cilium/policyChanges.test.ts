@@ -55,7 +55,8 @@ describe('policies and backends that change, on a lab with --proxy=cilium', { sk
   })
 
   after(async () => {
-    kubectl('delete', '--ignore-not-found', '--wait=false', '-f', join(ROOT, 'test/cilium/manifests'))
+    // Who follows shall not meet pods that take their time to leave.
+    kubectl('delete', '--ignore-not-found', '--force', '--grace-period=0', '-f', join(ROOT, 'test/cilium/manifests'))
     restorePolicies()
     await cluster?.close()
   })
