@@ -3,7 +3,7 @@
 import { PlumblineError, quoted } from '../errors.ts'
 import type { ClusterSession } from '../session.ts'
 import { parseServerAddress } from './address.ts'
-import type { FlowStream, FlowsEvent, FlowsOptions, HubbleStatus, Way, WishedWay } from './flowsEvent.ts'
+import type { FlowStream, FlowsEvent, FlowsOptions, FlowsRequest, HubbleStatus, HubbleTls, Way, WishedWay } from './flowsEvent.ts'
 import { type Contacted, contactNodes, nodeStreams } from './nodeStreams.ts'
 import { nodeServers } from './nodes.ts'
 import type { Observer } from './observer.ts'
@@ -12,72 +12,67 @@ import { contact } from './server.ts'
 import { serverStream } from './serverStream.ts'
 import { statusOf, sumOf } from './status.ts'
 
+/** A question, and what ends it. */
+interface Asking {
+  readonly request: FlowsRequest
+  readonly tls: HubbleTls
+  readonly ending: AbortController
+  readonly signal: AbortSignal
+}
+
 /**
  * Finds a Hubble, connects to it, and returns the question, ready to be asked. Without a session only an address can be asked.
  * Throws PlumblineError: "hubble-absent", "hubble-tls", or what stood in the way.
  */
 export async function openFlows(session: ClusterSession | undefined, options: FlowsOptions): Promise<FlowStream> {
+  const { way, request, tls = {} } = options
   const ending = new AbortController()
   const signal = options.signal === undefined ? ending.signal : AbortSignal.any([options.signal, ending.signal])
-  const { way } = options
-  if (way?.kind === 'address') return openAddress(way.address, options, ending, signal)
-  if (session === undefined)
+  const asking = { request, tls, ending, signal }
+  if (way?.kind === 'address') return openAddress(way.address, asking)
+  if (session === undefined) {
     throw new PlumblineError('hubble-absent', 'Without a cluster, only an address of a Hubble can be asked')
-  if (way?.kind === 'nodes') return openNodes(session, way.nodes, undefined, options, ending, signal)
-  if (way?.kind === 'relay') return openRelay(session, way, options, ending, signal)
-  return openAny(session, options, ending, signal)
+  }
+  if (way?.kind === 'nodes') return openNodes(session, way.nodes, undefined, asking)
+  return way?.kind === 'relay' ? openRelay(session, way, asking) : openAny(session, asking)
 }
 
-async function openAddress(
-  address: string,
-  options: FlowsOptions,
-  ending: AbortController,
-  signal: AbortSignal,
-): Promise<FlowStream> {
-  const { open, host, tls } = parseServerAddress(address)
-  const observer = await contact(
-    { name: `Hubble at ${quoted(address)}`, node: undefined, open, host, tls },
-    options.tls ?? {},
-    signal,
-  )
-  return new OneServer({ kind: 'address', address }, `Hubble at ${quoted(address)}`, observer, options, ending, signal)
+async function openAddress(address: string, asking: Asking): Promise<FlowStream> {
+  const name = `Hubble at ${quoted(address)}`
+  const server = { name, node: undefined, ...parseServerAddress(address) }
+  return new OneServer({ kind: 'address', address }, name, await contact(server, asking.tls, asking.signal), asking)
 }
 
 async function openRelay(
   session: ClusterSession,
   wish: Extract<WishedWay, { kind: 'relay' }>,
-  options: FlowsOptions,
-  ending: AbortController,
-  signal: AbortSignal,
+  asking: Asking,
 ): Promise<FlowStream> {
-  const relay = await findRelay(session.server, wish, signal)
+  const relay = await findRelay(session.server, wish, asking.signal)
   if (relay === undefined) throw new PlumblineError('hubble-absent', `The cluster has no Hubble relay: ${NO_SERVICE}`)
-  const server = relayServer(session.server, relay)
-  const observer = await contact(server, options.tls ?? {}, signal)
+  const observer = await contact(relayServer(session.server, relay), asking.tls, asking.signal)
   const description = `relay ${quoted(relay.service)} in ${quoted(relay.namespace)}`
-  return new OneServer({ kind: 'relay', ...relay }, description, observer, options, ending, signal)
+  return new OneServer({ kind: 'relay', ...relay }, description, observer, asking)
 }
 
 const NO_SERVICE = 'no Service is labelled k8s-app=hubble-relay'
 
 /** The relay, and where there is none, or it has no ready pod, the agents. */
-async function openAny(
-  session: ClusterSession,
-  options: FlowsOptions,
-  ending: AbortController,
-  signal: AbortSignal,
-): Promise<FlowStream> {
+async function openAny(session: ClusterSession, asking: Asking): Promise<FlowStream> {
   try {
-    return await openRelay(session, { kind: 'relay' }, options, ending, signal)
+    return await openRelay(session, { kind: 'relay' }, asking)
   } catch (error) {
     if (!PlumblineError.is(error, 'hubble-absent') && !PlumblineError.is(error, 'forbidden')) throw error
-    const why = error.message
-    try {
-      return await openNodes(session, undefined, why, options, ending, signal)
-    } catch (second) {
-      if (!PlumblineError.is(second, 'agent-absent')) throw second
-      throw new PlumblineError('hubble-absent', `No Hubble can be asked. ${why}. ${second.message}.`, second)
-    }
+    return openInstead(session, error.message, asking)
+  }
+}
+
+async function openInstead(session: ClusterSession, why: string, asking: Asking): Promise<FlowStream> {
+  try {
+    return await openNodes(session, undefined, why, asking)
+  } catch (error) {
+    if (!PlumblineError.is(error, 'agent-absent')) throw error
+    throw new PlumblineError('hubble-absent', `No Hubble can be asked. ${why}. ${error.message}.`, error)
   }
 }
 
@@ -85,27 +80,21 @@ async function openNodes(
   session: ClusterSession,
   nodes: readonly string[] | undefined,
   instead: string | undefined,
-  options: FlowsOptions,
-  ending: AbortController,
-  signal: AbortSignal,
+  asking: Asking,
 ): Promise<FlowStream> {
-  const contacted = await contactNodes(await nodeServers(session, nodes, signal), signal)
-  return new SeveralServers(contacted, instead, options, ending, signal)
+  const servers = await nodeServers(session, nodes, asking.signal)
+  return new SeveralServers(await contactNodes(servers, asking.signal), instead, asking)
 }
 
 abstract class Opened implements FlowStream {
   readonly way: Way
   readonly description: string
-  protected readonly options: FlowsOptions
-  protected readonly signal: AbortSignal
-  readonly #ending: AbortController
+  protected readonly asking: Asking
 
-  constructor(way: Way, description: string, options: FlowsOptions, ending: AbortController, signal: AbortSignal) {
+  constructor(way: Way, description: string, asking: Asking) {
     this.way = way
     this.description = description
-    this.options = options
-    this.signal = signal
-    this.#ending = ending
+    this.asking = asking
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<FlowsEvent> {
@@ -117,7 +106,7 @@ abstract class Opened implements FlowStream {
   }
 
   close(): void {
-    this.#ending.abort()
+    this.asking.ending.abort()
   }
 
   abstract status(signal?: AbortSignal): Promise<HubbleStatus>
@@ -128,15 +117,8 @@ abstract class Opened implements FlowStream {
 class OneServer extends Opened {
   readonly #observer: Observer
 
-  constructor(
-    way: Way,
-    description: string,
-    observer: Observer,
-    options: FlowsOptions,
-    ending: AbortController,
-    signal: AbortSignal,
-  ) {
-    super(way, description, options, ending, signal)
+  constructor(way: Way, description: string, observer: Observer, asking: Asking) {
+    super(way, description, asking)
     this.#observer = observer
   }
 
@@ -150,23 +132,17 @@ class OneServer extends Opened {
   }
 
   protected override events(): AsyncGenerator<FlowsEvent> {
-    return serverStream(this.#observer, this.options.request, this.description, this.signal)
+    return serverStream(this.#observer, this.asking.request, this.description, this.asking.signal)
   }
 }
 
 class SeveralServers extends Opened {
   readonly #nodes: readonly Contacted[]
 
-  constructor(
-    nodes: readonly Contacted[],
-    instead: string | undefined,
-    options: FlowsOptions,
-    ending: AbortController,
-    signal: AbortSignal,
-  ) {
+  constructor(nodes: readonly Contacted[], instead: string | undefined, asking: Asking) {
     const names = nodes.map(({ server }) => server.node ?? '')
     const description = `agents on ${names.map(quoted).join(', ')}${instead === undefined ? '' : ` (${instead})`}`
-    super({ kind: 'nodes', nodes: names }, description, options, ending, signal)
+    super({ kind: 'nodes', nodes: names }, description, asking)
     this.#nodes = nodes
   }
 
@@ -182,6 +158,6 @@ class SeveralServers extends Opened {
   }
 
   protected override events(): AsyncGenerator<FlowsEvent> {
-    return nodeStreams(this.#nodes, this.options.request, this.signal)
+    return nodeStreams(this.#nodes, this.asking.request, this.asking.signal)
   }
 }
