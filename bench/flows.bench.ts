@@ -31,7 +31,7 @@ const messages = new FlowMessages(smoke ? 2 : 50)
 async function reading(): Promise<void> {
   const batch = Array.from({ length: turn }, (_, number) => messages.bytes(number))
   const lines = batch.map((_, number) => messages.lines[number % messages.lines.length] ?? '')
-  const [kept, keptLines] = [new FlowStore(), new FlowStore()]
+  const kept = new FlowStore()
   const reader = new WireReader()
   const medians = await takeTurns(
     [
@@ -39,7 +39,6 @@ async function reading(): Promise<void> {
       { name: 'read', run: () => cpu(batch, (bytes) => reader.read(bytes)) },
       { name: 'fromBinary', run: () => cpu(batch, (bytes) => fromBinary(GetFlowsResponseSchema, bytes)) },
       { name: 'JSON.parse', run: () => cpu(lines, (line) => JSON.parse(line)) },
-      { name: 'lines', run: () => cpu(lines, (line) => keptLines.append(readHubbleLine(line))) },
     ],
     rounds,
   )
@@ -53,7 +52,24 @@ async function reading(): Promise<void> {
     `  ${(of('fromBinary') / of('append')).toFixed(1)}× as fast as protobuf-es's fromBinary alone, ${(of('fromBinary') / of('read')).toFixed(1)}× without the store`,
   )
   print(`  ${(of('JSON.parse') / of('append')).toFixed(2)}× as fast as JSON.parse alone of the same flows' lines`)
-  print(`  lines of JSON into the store ${rate('lines')}`)
+}
+
+/** By itself and last: what engines learn from one way of reading slows the other down, and nobody does both at once. */
+async function replaying(): Promise<void> {
+  const lines = messages.lines.slice(0, turn)
+  const kept = new FlowStore()
+  const medians = await takeTurns(
+    [
+      { name: 'append', run: () => cpu(lines, (line) => kept.append(readHubbleLine(line))) },
+      { name: 'JSON.parse', run: () => cpu(lines, (line) => JSON.parse(line)) },
+    ],
+    rounds,
+  )
+  const of = (name: string) => medians.get(name) ?? Number.NaN
+  print(`replaying ${lines.length} lines of JSON; median of ${rounds}, CPU time`)
+  print(
+    `  into the store ${Math.round(lines.length / of('append'))}k flows/s, ${(of('append') / of('JSON.parse')).toFixed(1)}× the time of JSON.parse`,
+  )
 }
 
 function memory(): FlowStore {
@@ -151,6 +167,8 @@ const FILTERS: readonly (readonly [string, (flow: Flow) => boolean])[] = [
   ],
 ]
 
-filtering(memory())
-wrapping()
+const full = memory()
 await reading()
+filtering(full)
+wrapping()
+await replaying()
