@@ -188,6 +188,8 @@ export interface RateSeries {
 
 export interface FlowDetails {
   readonly seq: number
+  /** Hubble's own id of the flow; tells flows of different streams apart. */
+  readonly uuid: string
   readonly title: string
   readonly verdict: string
   /** Why it was dropped, when it is known. */

@@ -113,7 +113,10 @@ export class FlowsPanel extends LightElement {
   #show(state: FlowsState): void {
     const before = this.state
     this.state = state
-    if (before === null) this.text = state.filter
+    if (before === null) {
+      this.text = state.filter
+      void this.#restoreSelection()
+    }
     if (before !== null && before.generation !== state.generation) this.#otherView()
     void this.updateComplete.then(() => {
       this.#table?.provide(state.first + state.count - state.tail.length, state.tail.map(tableRow))
@@ -121,6 +124,22 @@ export class FlowsPanel extends LightElement {
       requestAnimationFrame(() => this.#bridge.emit('seen', { tick: state.tick }))
     })
     this.#countLater()
+  }
+
+  /** After the page was made anew: shows the flow that was selected, if it is still kept and still the same one. */
+  async #restoreSelection(): Promise<void> {
+    const { selected } = this.ui
+    if (selected === null) return
+    const { seq, uuid } = selected
+    const details = await this.#attempt(this.#bridge.request('details', { seq }))
+    if (!details || details.uuid !== uuid) return
+    this.details = details
+    const found = await this.#attempt(this.#bridge.request('locate', { seq }))
+    if (!found) return
+    this.selected = found.index
+    this.follow = false
+    await this.updateComplete
+    this.#table?.reveal(found.index)
   }
 
   /** Rows mean others now: what was selected is looked for, and shown at its new place. */
@@ -179,7 +198,11 @@ export class FlowsPanel extends LightElement {
   }
 
   protected override updated(changed: PropertyValues): void {
-    if (changed.has('details')) this.querySelector('.details')?.scrollTo(0, 0)
+    if (changed.has('details')) {
+      this.querySelector('.details')?.scrollTo(0, 0)
+      const { details } = this
+      if (changed.get('details') !== undefined) this.#remember({ selected: details && { seq: details.seq, uuid: details.uuid } })
+    }
     if (changed.has('state') && this.state !== null && this.follow) this.#seenEnd = this.state.first + this.state.count
   }
 

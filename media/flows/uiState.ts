@@ -13,6 +13,8 @@ export interface UiState {
   readonly history: readonly string[]
   readonly chart: boolean
   readonly details: boolean
+  /** The flow whose details are shown. */
+  readonly selected: { readonly seq: number; readonly uuid: string } | null
 }
 
 const HISTORY = 50
@@ -25,6 +27,7 @@ export function restoreState(remembered: unknown, layout: Layout): UiState {
     history: isTexts(known['history']) ? known['history'].slice(0, HISTORY) : [],
     chart: known['chart'] !== false,
     details: known['details'] !== false,
+    selected: isSelected(known['selected']) ? known['selected'] : null,
   }
 }
 
@@ -32,6 +35,10 @@ export function restoreState(remembered: unknown, layout: Layout): UiState {
 export function remembering(history: readonly string[], filter: string): readonly string[] {
   const text = filter.trim()
   return text === '' ? history : [text, ...history.filter((other) => other !== text)].slice(0, HISTORY)
+}
+
+function isSelected(value: unknown): value is NonNullable<UiState['selected']> {
+  return isRecord(value) && Number.isSafeInteger(value['seq']) && typeof value['uuid'] === 'string'
 }
 
 function isLayout(value: unknown): value is Layout {

@@ -18,6 +18,7 @@ export function flowDetails(seq: number, flow: Flow, facts: ClusterFacts | undef
   const attribution = facts === undefined ? undefined : attributeDrop(facts, flow)
   return {
     seq,
+    uuid: flow.uuid,
     title: printable(`${from} → ${to}${portText(flow.l4) === '' ? '' : ` ${portText(flow.l4)}`}`),
     verdict: flow.verdict,
     attribution: attribution === undefined ? null : { text: attribution.text, remedy: attribution.remedy },

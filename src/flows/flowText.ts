@@ -124,7 +124,7 @@ export function reasonText(flow: Flow): string {
 }
 
 /** "shop/allow-web" */
-export function policyTitle({ namespace, name, kind }: Policy): string {
+export function policyTitle({ namespace, name, kind }: Pick<Policy, 'namespace' | 'name' | 'kind'>): string {
   const full = namespace === '' ? name : `${namespace}/${name}`
   return full === '' ? kind : full
 }

@@ -29,9 +29,10 @@ function dropRule(model: FlowsModel, reason: string, rule: DropsOfRule, facts: C
   const attribution = facts === undefined ? undefined : attributeDrop(facts, flow)
   const who = end === '' ? endName(flow, direction === 'EGRESS' ? 'source' : 'destination') : end
   const way = direction === '' ? '' : `${direction.toLowerCase()} `
+  const deciding = policies.length > 0 ? policies : (attribution?.policies ?? [])
   const title =
-    policies.length > 0
-      ? policies.map((policy) => `${policy.kind} ${policyTitle(policy)}`.trim()).join(', ')
+    deciding.length > 0
+      ? deciding.map((policy) => `${policy.kind} ${policyTitle(policy)}`.trim()).join(', ')
       : `${way}${reason.startsWith('POLICY') ? 'policies ' : ''}of ${who}`
   const port = portText(flow.l4)
   return {

@@ -409,6 +409,12 @@ describe('the stream', () => {
   test('a page made anew shows the same again', async () => {
     const page = await show()
     await page.getByRole('combobox', { name: 'Filter flows' }).fill('verdict:dropped')
+    await rowCount(page, everything.filter((line) => line.includes('"verdict":"DROPPED"')).length)
+    await rows(page).filter({ hasText: 'edge-not-stranger' }).first().click()
+    await page.locator('.details h2').getByText('shop/stranger').waitFor()
+    await page.reload()
+    await page.locator('.details h2').getByText('shop/stranger').waitFor()
+    await page.locator('.vt-row[aria-selected="true"]').filter({ hasText: 'edge-not-stranger' }).waitFor()
     await page.getByRole('tab', { name: 'Drops' }).click()
     await page.locator('.drops h2').first().waitFor()
     await page.reload()
