@@ -9,17 +9,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, describe, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AgentDeployment } from '../../cluster/agentDeployment.ts'
 import { PlumblineError } from '../../cluster/errors.ts'
 import { parseServerAddress } from '../../cluster/hubble/address.ts'
 import { openFlows } from '../../cluster/hubble/flows.ts'
 import type { FlowStream, FlowsEvent, FlowsRequest, HubbleTls, WishedWay } from '../../cluster/hubble/flowsEvent.ts'
 import { contact } from '../../cluster/hubble/server.ts'
-import { readManifests } from '../../cluster/manifests.ts'
 import type { ClusterSession } from '../../cluster/session.ts'
 import { hubbleLine } from '../../core/flows/hubbleJson.ts'
 import { WireReader } from '../../core/flows/hubbleWire.ts'
-import { holdLab, kubectl, type Lab, lab as labCommand, MANIFESTS, openSession, whyNoLab } from '../cluster/lab.ts'
+import { kubectl, lab as labCommand, whyNoLab } from '../cluster/lab.ts'
+import { type LiveCluster, openLiveCluster } from '../cluster/liveCluster.ts'
 import { TestAuthority } from '../support/certificates.ts'
 import { plumbline } from '../support/cli.ts'
 
@@ -54,28 +53,22 @@ function byUuid(lines: readonly string[]): Map<string, JsonFlow> {
 }
 
 describe('Hubble of a live cluster', { skip: whyNoLab() ?? false }, () => {
-  let lab: Lab
+  let live: LiveCluster
   let session: ClusterSession
-  let deployment: AgentDeployment
   let folder: string
   const relays: ChildProcess[] = []
   const streams: FlowStream[] = []
 
   before(async () => {
     folder = mkdtempSync(join(tmpdir(), 'plumbline-hubble-'))
-    lab = await holdLab('cilium')
-    session = await openSession(lab.kubeconfig)
-    deployment = new AgentDeployment(session.server, await readManifests(MANIFESTS))
-    await deployment.apply()
-    await deployment.waitReady()
+    live = await openLiveCluster('cilium')
+    session = live.session
   })
 
   after(async () => {
     for (const stream of streams) stream.close()
     for (const relay of relays) relay.kill('SIGKILL')
-    await deployment?.remove()
-    session?.close()
-    await lab?.release()
+    await live?.close()
     rmSync(folder, { recursive: true, force: true })
   })
 
@@ -178,7 +171,7 @@ describe('Hubble of a live cluster', { skip: whyNoLab() ?? false }, () => {
     dial('client-n1', 5)
     await sleep(500)
     const window = ['--since', iso(begun), '--until', iso(nanoseconds()), '--pod', 'shop/client-n1']
-    const setting = { env: { KUBECONFIG: lab.kubeconfig } }
+    const setting = { env: { KUBECONFIG: live.kubeconfig } }
     const { code, stdout, stderr } = await plumbline(['flows', ...window], setting)
     assert.equal(code, 0, stderr)
     assert.match(stderr, /Asking the relay `hubble-relay` in `kube-system`/)
