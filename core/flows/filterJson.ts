@@ -76,6 +76,6 @@ export function readFilterJson(json: unknown): FlowFilter {
 }
 
 /** A filter that only has what it asks for. */
-export function withoutEmpty(filter: FlowFilter): FlowFilter {
+function withoutEmpty(filter: FlowFilter): FlowFilter {
   return Object.fromEntries(Object.entries(filter).filter(([, values]) => values.length > 0))
 }

@@ -26,7 +26,7 @@ export function labelSelector(text: string): LabelTest {
   }
 }
 
-export function parseLabel(text: string): Label {
+function parseLabel(text: string): Label {
   const { source, rest } = sourceOf(text)
   const equals = rest.indexOf('=')
   if (equals < 0) return { source, key: rest, value: '' }

@@ -37,11 +37,6 @@ export class MatchIndex {
     return this.#dropped
   }
 
-  /** The row that is looked at next. */
-  get scanned(): number {
-    return this.#scanned
-  }
-
   /** Row number of the match at an index from 0 (the oldest) on; undefined beyond the end. */
   at(index: number): number | undefined {
     return index >= 0 && index < this.length ? this.#rows[this.#front + index] : undefined

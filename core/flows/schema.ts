@@ -79,7 +79,7 @@ export function fieldOf<T>(message: Message<T>, number: number): Field | undefin
 
 export const NOTHING: readonly never[] = Object.freeze([])
 
-export function emptyValue({ repeated, kind, names }: Omit<Field, 'key'>): unknown {
+function emptyValue({ repeated, kind, names }: Omit<Field, 'key'>): unknown {
   if (repeated) return NOTHING
   switch (kind) {
     case 'string':

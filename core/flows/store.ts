@@ -2,7 +2,7 @@
 
 import { ClassCache } from './classCache.ts'
 import { Columns } from './columns.ts'
-import type { FlowEvent, Timestamp } from './flow.ts'
+import type { FlowEvent } from './flow.ts'
 import { columnsOf, type RowDictionaries, rowDictionaries } from './rowDictionaries.ts'
 import { extraOf, flowAt, portsOf, recordOf } from './rowValues.ts'
 import { StreamState } from './streamState.ts'
@@ -88,12 +88,6 @@ export class FlowStore {
     const start = Math.max(from, this.first)
     const end = Math.min(from + count, this.#next)
     return Array.from({ length: Math.max(0, end - start) }, (_, index) => this.event(start + index))
-  }
-
-  /** When a row's flow was seen; 1970 when Hubble doesn't say. */
-  timeOf(row: number): Timestamp {
-    const slot = row % this.capacity
-    return { seconds: this.columns.seconds[slot] ?? 0, nanos: this.columns.nanos[slot] ?? 0 }
   }
 
   #appendFlow(event: FlowRow): void {

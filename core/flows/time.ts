@@ -26,10 +26,6 @@ export function formatTimestamp({ seconds, nanos }: Timestamp): string {
   return `${whole}${fraction}Z`
 }
 
-export function compareTimestamps(a: Timestamp, b: Timestamp): number {
-  return a.seconds - b.seconds || a.nanos - b.nanos
-}
-
 const UNITS: Readonly<Record<string, number>> = { ns: 1e-9, us: 1e-6, µs: 1e-6, ms: 1e-3, s: 1, m: 60, h: 3600, d: 86_400 }
 
 /**
