@@ -12,10 +12,9 @@ import type {
   RateSeries,
 } from '../../protocol/flowsPanel.ts'
 import { type Bridge, HostError } from '../bridge.ts'
-import { linkButton, progressRing } from '../components/controls.ts'
+import { progressRing } from '../components/controls.ts'
 import { icon } from '../components/icon.ts'
 import { LightElement } from '../components/lightElement.ts'
-import { foreign } from '../components/text.ts'
 import { firstLayout, type Layout, type RowSource } from '../components/virtualTableData.ts'
 import type { MenuRequest, VirtualTable } from '../components/virtualTable.ts'
 import '../components/virtualTable.ts'
@@ -31,18 +30,13 @@ import './rateChart.ts'
 import { narrowed, openRowMenu } from './rowMenu.ts'
 import { serviceMap } from './serviceMap.ts'
 import { stats, streamDetails } from './statsView.ts'
+import { alarms, type Notice, noDrops, noticeBar } from './notices.ts'
 import { actions, sourceLine, tabs } from './toolbar.ts'
 import { remembering, restoreState, type Tab, type UiState } from './uiState.ts'
 
 /** How often what is counted (drops, map, rate) is counted anew while flows come. */
 const RECOUNT_MS = 1000
 const BUCKETS = 120
-
-interface Notice {
-  readonly kind: 'error' | 'done'
-  readonly text: string
-  readonly actions: readonly string[]
-}
 
 /** The whole panel: shows what the host holds, and keeps what a person chose in it. */
 export class FlowsPanel extends LightElement {
@@ -191,7 +185,13 @@ export class FlowsPanel extends LightElement {
           this.account = !this.account
         })}
       </div>
-      ${this.#alarm(state)} ${this.#noticeView()} ${this.account ? streamDetails(state) : nothing} ${sourceLine(state)}
+      ${alarms(state)} ${noticeBar(
+        this.notice,
+        (title) => this.#remedy(title),
+        () => {
+          this.notice = null
+        },
+      )} ${this.account ? streamDetails(state) : nothing} ${sourceLine(state)}
       ${this.ui.chart && state.kept > 0 ? html`<rate-chart .series=${this.rate} .onChoose=${(from: number, to: number) => this.#chooseTime(from, to)}></rate-chart>` : nothing}
       <div class="content" id="flows-content" role="tabpanel" aria-labelledby="tab-${this.ui.tab}">${this.#content(state)}</div>
     </main>`
@@ -216,7 +216,7 @@ export class FlowsPanel extends LightElement {
     if (this.ui.tab === 'map') return serviceMap(this.map, (text) => this.#showOnly(text))
     if (this.ui.tab === 'drops')
       return this.drops?.length === 0
-        ? this.#noDrops()
+        ? noDrops(this.text.trim() !== '')
         : dropsView(this.drops, { onFilter: (text) => this.#showOnly(text), act: (action, seq) => void this.#act(action, seq) })
     const fresh = state.first + state.count - this.#seenEnd
     return html`<div class="flows ${this.ui.details && this.details !== null ? 'with-details' : ''}">
@@ -240,35 +240,6 @@ export class FlowsPanel extends LightElement {
       </div>
       ${this.ui.details && this.details !== null ? flowDetails(this.details, { act: (action) => this.#actOnSelected(action), onFilter: (text) => this.#showOnly(narrowed(this.text, text)), onClose: () => this.#closeDetails() }) : nothing}
     </div>`
-  }
-
-  #noDrops(): TemplateResult {
-    return html`<div class="empty-view" role="status"><p>${icon('pass-filled', { tone: 'good' })} <span>No flow ${this.text.trim() === '' ? '' : 'that matches the filter '}was dropped.</span></p></div>`
-  }
-
-  /** Loss and missing nodes are told at once, by name, in words. */
-  #alarm({ following, nodes, lost }: FlowsState): TemplateResult {
-    const missing = nodes.filter(({ state }) => state !== 'connected' && state !== 'absent').map(({ name }) => name)
-    const broken = following?.interrupted ?? []
-    const texts = [
-      ...(following !== null && lost.now ? ['Events are being lost: what you see has gaps.'] : []),
-      ...(following !== null && missing.length > 0 ? [`No flows come from ${missing.join(', ')}.`] : []),
-      ...broken.map(({ server, reason }) => `The stream of ${server} is interrupted: ${reason} It is tried again.`),
-    ]
-    return html`<div role="alert" class="alarm">${texts.map((text) => html`<p>${icon('warning', { tone: 'warned' })} ${foreign(text)}</p>`)}</div>`
-  }
-
-  #noticeView(): TemplateResult {
-    const { notice } = this
-    const bar = (shown: Notice) => html`<div class="notice ${shown.kind}">
-      ${icon(shown.kind === 'error' ? 'error' : 'check')} <span>${foreign(shown.text)}</span>
-      ${shown.actions.map((title) => linkButton(title, title, () => this.#remedy(title)))}
-      ${linkButton('Dismiss', 'Dismiss message', () => {
-        this.notice = null
-      })}
-    </div>`
-    return html`<div role="alert">${notice?.kind === 'error' ? bar(notice) : nothing}</div>
-      <div role="status">${notice?.kind === 'done' ? bar(notice) : nothing}</div>`
   }
 
   readonly #source: RowSource = async (from, to, signal) => {
@@ -396,19 +367,12 @@ export class FlowsPanel extends LightElement {
     if (of === this.#recounted) return
     this.#recounted = of
     const began = performance.now()
-    if (ui.chart && state.kept > 0) await this.#fetch('rate', { buckets: BUCKETS })
-    if (ui.tab === 'drops') await this.#fetch('drops', {})
-    if (ui.tab === 'map') await this.#fetch('serviceMap', {})
+    if (ui.chart && state.kept > 0)
+      this.rate = (await this.#attempt(this.#bridge.request('rate', { buckets: BUCKETS }))) ?? this.rate
+    if (ui.tab === 'drops') this.drops = (await this.#attempt(this.#bridge.request('drops', {}))) ?? this.drops
+    if (ui.tab === 'map') this.map = (await this.#attempt(this.#bridge.request('serviceMap', {}))) ?? this.map
     // Of many flows it takes the host a while: it has other things to do as well.
     this.#restFor = Math.max(RECOUNT_MS, 10 * (performance.now() - began))
-  }
-
-  async #fetch(what: 'rate' | 'drops' | 'serviceMap', params: { buckets: number } | Record<string, never>): Promise<void> {
-    const found = await this.#attempt(this.#bridge.request<'rate' | 'drops' | 'serviceMap'>(what, params as never))
-    if (found === undefined) return
-    if (what === 'rate') this.rate = found as RateSeries
-    else if (what === 'drops') this.drops = found as readonly DropGroup[]
-    else this.map = found as MapOfServices
   }
 
   #run(command: FlowsCommand): void {
