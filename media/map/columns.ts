@@ -13,6 +13,12 @@ export interface ColumnWishes {
 
 export const NO_WISHES: ColumnWishes = { widths: {}, shown: {} }
 
+/** What a page remembered of this map's columns. */
+export function wishesIn(state: unknown, id: string): ColumnWishes {
+  if (typeof state !== 'object' || state === null || !('id' in state) || state.id !== id || !('wishes' in state)) return NO_WISHES
+  return state.wishes as ColumnWishes
+}
+
 /** Says in words what a row's colour says. */
 const CHANGE: Column = { id: 'change', title: 'change', width: 96 }
 

@@ -16,7 +16,7 @@ import '../components/virtualTable.ts'
 import type { Layout, RowSource } from '../components/virtualTableData.ts'
 import type { Host } from '../vscode.ts'
 import { changeLog } from './changeLog.ts'
-import { type ColumnWishes, NO_WISHES, tableColumns, tableLayout, tableRow, wishesOf } from './columns.ts'
+import { type ColumnWishes, NO_WISHES, tableColumns, tableLayout, tableRow, wishesIn, wishesOf } from './columns.ts'
 import { completeFilter } from './completion.ts'
 import { entryView } from './entryView.ts'
 import { exact, fillView, mapHead, stateView } from './headView.ts'
@@ -263,6 +263,8 @@ export class MapPanel extends LightElement {
     await this.updateComplete
     const table = this.querySelector<VirtualTable>('virtual-table')
     await table?.updateComplete
+    // The entry's details may have taken room from the table, which notices with the next frames.
+    await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))
     table?.reveal(position)
   }
 
@@ -392,11 +394,6 @@ function placeholder({ columns }: MapView): string {
 function shownText({ shown, entries, ordering, filter }: MapView): string {
   const text = filter === '' ? `${exact(entries)} entries` : `${exact(shown)} of ${exact(entries)} entries`
   return ordering ? `${text}, working…` : text
-}
-
-function wishesIn(state: unknown, id: string): ColumnWishes {
-  if (typeof state !== 'object' || state === null || !('id' in state) || state.id !== id || !('wishes' in state)) return NO_WISHES
-  return state.wishes as ColumnWishes
 }
 
 customElements.define('map-panel', MapPanel)

@@ -103,7 +103,7 @@ test('filters as one types, says what is wrong and where, and sorts addresses as
   await box.fill('port=443 and prot=TCP')
   const problem = page.locator('.filter-problem')
   await problem.waitFor()
-  assert.match(await problem.innerText(), /no field `prot`.*did you mean/)
+  assert.match((await problem.textContent()) ?? '', /no field `prot`.*did you mean/)
   assert.equal((await rows(page)).length, shown.length, 'what was shown stays')
   await box.fill('')
   await box.press('Escape')
@@ -130,7 +130,7 @@ test('an entry is opened by keyboard, with names, bytes and what can be found ab
   await page.getByRole('grid').focus()
   await page.keyboard.press('ArrowDown')
   await page.locator('.entry').waitFor()
-  const entry = await page.locator('.entry').innerText()
+  const entry = (await page.locator('.entry').textContent()) ?? ''
   assert.match(entry, /svc shop\/web/)
   assert.match(entry, /pod shop\/web-/)
   await page.getByRole('button', { name: 'Find everything about 10.96.0.20' }).click()
@@ -157,7 +157,7 @@ test('what is added, changed and removed is marked with a sign and a word, and t
       (await rows(page)).some((row) => row.includes(word)),
       word,
     )
-  const log = await page.locator('.log-lines').innerText()
+  const log = (await page.locator('.log-lines').textContent()) ?? ''
   assert.match(log, /port \d+ → \d+/)
   await until(async () => !(await rows(page)).some((row) => row.includes('− removed')))
   assert.equal(model.store.count, bytes.length / stride)
@@ -173,7 +173,7 @@ test('a map that is deleted keeps its last contents, and says so', async () => {
   current().delete('map 7: no such map')
   const banner = page.locator('.banner', { hasText: 'This map is gone' })
   await banner.waitFor()
-  assert.match(await banner.innerText(), /no such map.*last contents, as of/s)
+  assert.match((await banner.textContent()) ?? '', /no such map.*last contents, as of/s)
   assert.equal((await rows(page)).length, count)
 })
 

@@ -49,15 +49,8 @@ test('a step that an entry decided opens the map, with that very entry selected'
     .locator('.tab', { hasText: /cilium_policy_v2_\d+ · n1/ })
     .nth(1)
     .waitFor()
-  let selected = ''
-  for (let i = 0; i < 50 && selected === ''; i++) {
-    for (const frame of workbench.page.frames())
-      selected ||=
-        (await frame
-          .locator('map-panel .entry h2')
-          .textContent({ timeout: 200 })
-          .catch(() => '')) ?? ''
-  }
-  assert.match(selected, /ingress from .*client.*: TCP 8080/)
+  const map = await workbench.webview('map-panel .entry', 30_000)
+  assert.match((await map.locator('.entry h2').textContent()) ?? '', /ingress from .*client.*: TCP 8080/)
+  await map.locator('.vt-view [role=row][aria-selected=true]', { hasText: 'TCP 8080' }).waitFor()
   await workbench.screenshot('maps-evidence')
 })
