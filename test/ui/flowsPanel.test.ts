@@ -158,7 +158,10 @@ describe('the table', () => {
     await page.keyboard.press('End')
     for (let n = 0; n < 5; n++) await page.keyboard.press('PageUp')
     await page.waitForTimeout(200)
-    const seen = () => page.evaluate<string>(`document.querySelector('.vt-view').innerText`)
+    const seen = () =>
+      page.evaluate<string>(
+        `JSON.stringify([...document.querySelectorAll('.vt-row:not([hidden])')].map((row) => [row.ariaRowIndex ?? row.getAttribute('aria-rowindex'), row.getBoundingClientRect().top, row.textContent]).sort((a, b) => a[1] - b[1]))`,
+      )
     const before = await seen()
     appendLines(current().model, dropped)
     const pill = page.getByRole('button', { name: `${dropped.length} new` })
