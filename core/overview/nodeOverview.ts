@@ -3,7 +3,7 @@
 /** What a tree says about a node at a glance, from its snapshot. */
 
 import type { FactFiles } from '../facts/files.ts'
-import type { BpfMapFact, BpfProgramFact } from '../facts/node.ts'
+import type { BpfProgramFact } from '../facts/node.ts'
 import type { NodeSnapshot } from '../facts/snapshot.ts'
 import { parseJson } from '../facts/text.ts'
 import { ciliumUnattended } from './ciliumAgent.ts'
@@ -19,9 +19,6 @@ export interface NodeOverview {
   readonly ciliumUnattended: boolean
   readonly rules: readonly RuleCount[]
   readonly conntrack: { readonly count: number; readonly max: number } | undefined
-  readonly programs: number
-  readonly ownPrograms: number
-  readonly maps: number
   readonly capturedAt: string | undefined
   readonly problems: readonly { readonly file: string; readonly reason: string }[]
 }
@@ -47,9 +44,6 @@ export function nodeOverview(files: FactFiles, snapshot: NodeSnapshot): NodeOver
     ciliumUnattended: ciliumUnattended(snapshot),
     rules,
     conntrack: conntrack && { count: conntrack.count, max: conntrack.max },
-    programs: programs.length,
-    ownPrograms: programs.filter((program) => program.own).length,
-    maps: readList<BpfMapFact>(files, `${snapshot.folder}/bpf/maps.json`).length,
     capturedAt: snapshot.capturedAt,
     problems: snapshot.problems,
   }
