@@ -18,7 +18,7 @@ import { createGrpcTransport } from '@connectrpc/connect-node'
 import { Http2Transport } from '../cluster/http2Transport.ts'
 import { Observer } from '../cluster/hubble/observer.ts'
 import { serverStream } from '../cluster/hubble/serverStream.ts'
-import { WireReader } from '../core/flows/hubbleWire.ts'
+import { WireReader } from '../core/flows/hubble/hubbleWire.ts'
 import { GetFlowsResponseSchema, Observer as ObserverService } from '../gen/hubble/observer/observer_pb.js'
 import { print, takeTurns } from './measure.ts'
 

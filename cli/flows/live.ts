@@ -2,7 +2,7 @@
 
 import type { FlowStream, FlowsEvent, Loss, NodeFlowState } from '../../cluster/hubble/flowsEvent.ts'
 import type { FlowEvent } from '../../core/flows/flow.ts'
-import { WireReader } from '../../core/flows/hubbleWire.ts'
+import { WireReader } from '../../core/flows/hubble/hubbleWire.ts'
 import type { Io } from '../io.ts'
 import type { Printer } from './printer.ts'
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { FlowEvent } from '../../core/flows/flow.ts'
-import { hubbleLine } from '../../core/flows/hubbleJson.ts'
+import { hubbleLine } from '../../core/flows/hubble/hubbleJson.ts'
 import { compactLine, dictText, type FlowWords, type SeenFlow, stamp, wordsOf } from './flowText.ts'
 
 export type OutputFormat = 'json' | 'compact' | 'dict' | 'table'

@@ -3,7 +3,7 @@
 import type { Policy } from './flow.ts'
 import { isBadByClass, type RowList } from './rate.ts'
 import { workloadsOf } from './serviceMap.ts'
-import type { FlowStore } from './store.ts'
+import type { FlowStore } from './store/store.ts'
 
 /** Dropped flows of one reason. */
 export interface DropsOfReason {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import type { FlowStore } from './store.ts'
+import type { FlowStore } from './store/store.ts'
 
 /** Numbers of rows of a store, in the order they came: those a filter lets through. */
 export type RowList = ArrayLike<number>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { Endpoint } from './flow.ts'
-import { hasPorts } from './flowClass.ts'
+import { hasPorts } from './store/flowClass.ts'
 import { isBadByClass, type RowList } from './rate.ts'
-import type { FlowStore } from './store.ts'
+import type { FlowStore } from './store/store.ts'
 
 /** One end: a workload (or pod without one) in its namespace, or what is outside of the cluster's pods. */
 export interface MapEnd {

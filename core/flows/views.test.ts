@@ -8,10 +8,10 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { dropsOf } from './drops.ts'
 import type { Flow, FlowEvent } from './flow.ts'
-import { readHubbleLine } from './hubbleJson.ts'
+import { readHubbleLine } from './hubble/hubbleJson.ts'
 import { type RowList, rateOf } from './rate.ts'
 import { serviceMapOf } from './serviceMap.ts'
-import { FlowStore } from './store.ts'
+import { FlowStore } from './store/store.ts'
 
 const RECORDINGS = join(import.meta.dirname, '../../test/fixtures/raw/cilium/hubble')
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { attributeDrop } from '../../core/flows/attribution.ts'
+import { attributeDrop } from '../../core/flows/attribution/attribution.ts'
 import type { ClusterFacts } from '../../core/facts/cluster.ts'
 import type { Endpoint, Flow, Policy, Service } from '../../core/flows/flow.ts'
 import { flowNode, flowPacket } from '../../core/flows/flowPacket.ts'

@@ -2,7 +2,7 @@
 
 /** Drops and the service map, as the panel shows them. */
 
-import { attributeDrop } from '../../core/flows/attribution.ts'
+import { attributeDrop } from '../../core/flows/attribution/attribution.ts'
 import { dropsOf, type DropsOfRule } from '../../core/flows/drops.ts'
 import { type MapEnd, serviceMapOf, UNKNOWN_END } from '../../core/flows/serviceMap.ts'
 import type { ClusterFacts } from '../../core/facts/cluster.ts'

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 
 import type { FlowEvent, Timestamp } from '../../core/flows/flow.ts'
-import { EVERYTHING, type FlowQuery } from '../../core/flows/filter.ts'
-import { parseFilterBox } from '../../core/flows/filterBox.ts'
-import { MatchIndex } from '../../core/flows/matchIndex.ts'
+import { EVERYTHING, type FlowQuery } from '../../core/flows/filter/filter.ts'
+import { parseFilterBox } from '../../core/flows/filter/filterBox.ts'
+import { MatchIndex } from '../../core/flows/filter/matchIndex.ts'
 import type { RowList } from '../../core/flows/rate.ts'
-import { FlowStore } from '../../core/flows/store.ts'
+import { FlowStore } from '../../core/flows/store/store.ts'
 import { FilterError } from '../../core/text/filterError.ts'
 import type { Filtered, FlowRow, Following, NodeState } from '../../protocol/flowsPanel.ts'
 import { flowCells } from './flowText.ts'

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { complete } from '../../core/flows/completion.ts'
+import { complete } from '../../core/flows/filter/completion.ts'
 import { rateOf } from '../../core/flows/rate.ts'
 import type { ClusterFacts } from '../../core/facts/cluster.ts'
 import type { FlowsPanelContract } from '../../protocol/flowsPanel.ts'

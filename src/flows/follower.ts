@@ -7,8 +7,8 @@ import { basename } from 'node:path'
 import { messageOf } from '../../cluster/errors.ts'
 import type { FlowsEvent, FlowStream } from '../../cluster/hubble/flowsEvent.ts'
 import type { FlowEvent } from '../../core/flows/flow.ts'
-import { hubbleLine } from '../../core/flows/hubbleJson.ts'
-import { WireReader } from '../../core/flows/hubbleWire.ts'
+import { hubbleLine } from '../../core/flows/hubble/hubbleJson.ts'
+import { WireReader } from '../../core/flows/hubble/hubbleWire.ts'
 import type { FlowsModel } from './flowsModel.ts'
 
 /** Writes events to a file as `hubble observe -o json` does, and waits when the disk is slower than the stream. */

@@ -4,7 +4,7 @@
 
 import { messageOf, PlumblineError } from '../../cluster/errors.ts'
 import { FactsError } from '../../core/facts/error.ts'
-import { hubbleLine, readHubbleLine } from '../../core/flows/hubbleJson.ts'
+import { hubbleLine, readHubbleLine } from '../../core/flows/hubble/hubbleJson.ts'
 import type { FlowsModel } from './flowsModel.ts'
 
 /** Lines read before the rest of the extension gets its turn. */

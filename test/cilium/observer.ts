@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { Flow } from '../../core/flows/flow.ts'
 import { flowPacket } from '../../core/flows/flowPacket.ts'
-import { readHubbleLine } from '../../core/flows/hubbleJson.ts'
+import { readHubbleLine } from '../../core/flows/hubble/hubbleJson.ts'
 import { formatAddress } from '../../core/net/address.ts'
 import { ROOT } from '../cluster/lab.ts'
 

@@ -10,10 +10,12 @@ export interface CiliumPrograms {
   readonly mapOracle: string
   /** lab/cilium/flowsoracle. */
   readonly flowsOracle: string
+  /** lab/cilium/policyoracle. */
+  readonly policyOracle: string
 }
 
 export function ciliumPrograms(): CiliumPrograms {
   const built = execFileSync('lab/lab', ['build', '--cilium'], { encoding: 'utf8' }).trim().split('\n')
-  const [, , programs = '', mapOracle = '', flowsOracle = ''] = built
-  return { hubble: join(programs, 'hubble'), mapOracle, flowsOracle }
+  const [, , programs = '', mapOracle = '', flowsOracle = '', policyOracle = ''] = built
+  return { hubble: join(programs, 'hubble'), mapOracle, flowsOracle, policyOracle }
 }

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Flow } from '../../core/flows/flow.ts'
-import { readHubbleLine } from '../../core/flows/hubbleJson.ts'
+import { readHubbleLine } from '../../core/flows/hubble/hubbleJson.ts'
 
 const RAW = join(import.meta.dirname, '../fixtures/raw')
 

@@ -5,7 +5,7 @@
 import { readFile } from 'node:fs/promises'
 import type { Browser } from 'playwright-core'
 import type { ClusterFacts } from '../../core/facts/cluster.ts'
-import { readHubbleLine } from '../../core/flows/hubbleJson.ts'
+import { readHubbleLine } from '../../core/flows/hubble/hubbleJson.ts'
 import type { Envelope } from '../../protocol/panel.ts'
 import type { FlowAction, FlowsCommand } from '../../protocol/flowsPanel.ts'
 import { FlowsFeed, type Surroundings } from '../../src/flows/flowsFeed.ts'

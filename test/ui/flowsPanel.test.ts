@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict'
 import { after, afterEach, before, describe, test } from 'node:test'
 import type { Browser, Locator, Page } from 'playwright-core'
-import { readHubbleLine } from '../../core/flows/hubbleJson.ts'
+import { readHubbleLine } from '../../core/flows/hubble/hubbleJson.ts'
 import type { FlowsModel } from '../../src/flows/flowsModel.ts'
 import { rawCluster } from '../support/rawFixtures.ts'
 import { appendLines, type FlowsOptions, FlowsUnderTest, recordedLines } from './flowsHost.ts'
