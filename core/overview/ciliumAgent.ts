@@ -2,18 +2,22 @@
 
 import type { NodeSnapshot } from '../facts/snapshot.ts'
 
-const known = new WeakMap<NodeSnapshot, boolean>()
-
-/** Cilium's programs are there, but its agent is not: its datapath goes on with maps that nobody updates. */
-export function ciliumUnattended(snapshot: NodeSnapshot): boolean {
-  const answer = known.get(snapshot) ?? isUnattended(snapshot)
-  known.set(snapshot, answer)
-  return answer
+/** Cilium's programs are attached. Nodes that share a kernel see each other's programs, but not what they are attached to. */
+export function hasCilium(snapshot: NodeSnapshot): boolean {
+  const attached = new Set(
+    snapshot
+      .shape('bpf/links.json')
+      .items()
+      .map((link) => link.field('programId').integer(0)),
+  )
+  const programs = snapshot.shape('bpf/programs.json').items()
+  return programs.some(
+    (program) => attached.has(program.field('id').integer(0)) && program.field('name').text()?.startsWith('cil_') === true,
+  )
 }
 
-function isUnattended(snapshot: NodeSnapshot): boolean {
+/** They are, but Cilium's agent is not: its datapath goes on with maps that nobody updates. */
+export function ciliumUnattended(snapshot: NodeSnapshot): boolean {
   // Nodes without Cilium have no such agent either.
-  if (snapshot.shape('bpf/cilium.json').field('running').flag() !== false) return false
-  const programs = snapshot.shape('bpf/programs.json').items()
-  return programs.some((program) => program.field('name').text()?.startsWith('cil_') === true)
+  return snapshot.shape('bpf/cilium.json').field('running').flag() === false && hasCilium(snapshot)
 }

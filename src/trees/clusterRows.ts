@@ -6,7 +6,7 @@ import * as vscode from 'vscode'
 import { messageOf } from '../../cluster/errors.ts'
 import type { PodObject, ServiceObject } from '../../core/facts/objects.ts'
 import { formatAddress } from '../../core/net/address.ts'
-import { ciliumUnattended } from '../../core/overview/ciliumAgent.ts'
+import { nodeOverview, proxyName } from '../../core/overview/nodeOverview.ts'
 import { printable, printableLines } from '../../core/text/printable.ts'
 import { LiveSource } from '../sources/liveSource.ts'
 import type { BundleSource } from '../sources/bundleSource.ts'
@@ -160,16 +160,17 @@ function nodeRow({ source, name }: Item<'node'>): vscode.TreeItem {
   const flags = [...(agent?.ready ? ['hasAgent'] : []), ...(source.kind === 'context' ? ['live'] : [])]
   const made = row(name, 'server', Collapsed, ['plumbline.node', ...flags].join('+'))
   const node = source.current?.cluster.objects.nodes.get(name)
+  const overview = snapshot && nodeOverview(snapshot)
   made.description = [
+    ...(overview?.proxies.map(proxyName) ?? []),
     ...(snapshot?.kernelRelease ? [snapshot.kernelRelease] : []),
     ...(source.kind === 'context' ? [agentState(agent)] : []),
-    ...(snapshot && ciliumUnattended(snapshot)
-      ? [vscode.l10n.t("⚠ Cilium's agent is not running; its datapath still forwards")]
-      : []),
+    ...(overview?.ciliumUnattended ? [vscode.l10n.t("⚠ Cilium's agent is not running; its datapath still forwards")] : []),
     ...(snapshot && snapshot.problems.length > 0 ? [vscode.l10n.t('{0} incomplete', snapshot.problems.length)] : []),
   ].join(' · ')
   made.tooltip = markdown([
     ['Node', name],
+    ['Services by', overview?.proxies.map(proxyName).join(', ')],
     ['Addresses', node?.internalIPs.map(formatAddress).join(', ')],
     ['Kernel', snapshot?.kernelRelease],
     ['Snapshot', snapshot?.capturedAt],

@@ -2,7 +2,7 @@
 
 import * as vscode from 'vscode'
 import { describeRight, messageOf } from '../../cluster/errors.ts'
-import type { NodeOverview } from '../../core/overview/nodeOverview.ts'
+import { nodeOverview } from '../../core/overview/nodeOverview.ts'
 import { VIEWS } from '../contributions.ts'
 import { Owner } from '../disposable.ts'
 import type { Failures } from '../failures.ts'
@@ -117,16 +117,17 @@ export class ClustersTree extends Owner implements vscode.TreeDataProvider<Clust
       case 'maps':
         return mapGroups(source, of ?? '')
       case 'rules': {
-        const overview = await this.#overview(source, of ?? '')
-        return overview === undefined ? [] : nodeRows(source, of ?? '', folder, overview)
+        const snapshot = nodes.get(of ?? '')
+        return snapshot === undefined ? [] : nodeRows(source, of ?? '', folder, nodeOverview(snapshot))
       }
     }
   }
 
   async #ofNode(source: FactSource, name: string): Promise<ClusterItem[]> {
     if (!(await this.#hasSnapshot(source, name))) return [{ kind: 'note', source, note: noSnapshot(source, name) }]
-    const overview = await this.#overview(source, name)
-    if (overview === undefined) return []
+    const snapshot = source.current?.cluster.nodes.get(name)
+    if (snapshot === undefined) return []
+    const overview = nodeOverview(snapshot)
     const drift = await driftRow(source, name)
     const folder = (kind: FolderKind, description: string): ClusterItem => ({
       kind: 'folder',
@@ -151,14 +152,6 @@ export class ClustersTree extends Owner implements vscode.TreeDataProvider<Clust
       await vscode.window.withProgress({ location: { viewId: VIEWS.clusters } }, () => source.facts({ nodes: [name] }))
     }
     return source.current?.cluster.nodes.has(name) ?? false
-  }
-
-  async #overview(source: FactSource, name: string): Promise<NodeOverview | undefined> {
-    const facts = source.current
-    const snapshot = facts?.cluster.nodes.get(name)
-    if (facts === undefined || snapshot === undefined) return undefined
-    const { nodeOverview } = await import('../../core/overview/nodeOverview.ts')
-    return nodeOverview(facts.files, snapshot)
   }
 
   #paged(list: string, items: ClusterItem[]): ClusterItem[] {

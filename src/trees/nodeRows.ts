@@ -3,7 +3,7 @@
 /** Rows below a node: what its snapshot holds, at a glance. */
 
 import * as vscode from 'vscode'
-import type { NodeOverview } from '../../core/overview/nodeOverview.ts'
+import { type NodeOverview, proxyName } from '../../core/overview/nodeOverview.ts'
 import type { FactSource } from '../sources/factSource.ts'
 import type { ClusterItem, FactRow, FolderKind } from './clusterItem.ts'
 
@@ -32,7 +32,7 @@ function rowsOf(folder: FolderKind | 'node', overview: NodeOverview): FactRow[] 
 function summary(overview: NodeOverview): FactRow[] {
   const rows = [
     fact(vscode.l10n.t('Kernel'), overview.kernelRelease, 'chip'),
-    fact(vscode.l10n.t('Services by'), overview.proxies.join(' + '), 'type-hierarchy'),
+    fact(vscode.l10n.t('Services by'), overview.proxies.map(proxyName).join(' + ') || vscode.l10n.t('nobody'), 'type-hierarchy'),
     ...(overview.ciliumUnattended ? [unattended()] : []),
   ]
   const { conntrack } = overview

@@ -78,7 +78,7 @@ async function showsNode(): Promise<void> {
   const below = await rows(await rowAt(CONTEXT, 'Nodes', 'n1'))
   const facts = new Map(below.map((row) => [row.label, row.description]))
   assert.ok(facts.get('Kernel'), (await live()).current?.partial.join('\n'))
-  assert.equal(facts.get('Services by'), 'iptables')
+  assert.equal(facts.get('Services by'), 'kube-proxy iptables')
   assert.match(facts.get('Conntrack') ?? '', / % of /)
   const interfaces = (await rows(await rowAt(CONTEXT, 'Nodes', 'n1', 'Interfaces and Hooks'))).map((row) => row.label)
   assert.ok(interfaces.includes('eth0') && interfaces.includes('cni0'), interfaces.join())
@@ -89,7 +89,7 @@ async function showsNode(): Promise<void> {
     'the house rules of the lab',
   )
   const n2 = new Map((await rows(await rowAt(CONTEXT, 'Nodes', 'n2'))).map((row) => [row.label, row.description]))
-  assert.equal(n2.get('Services by'), 'nftables')
+  assert.equal(n2.get('Services by'), 'kube-proxy nftables')
 }
 
 async function trace(from: string, to: string): Promise<TracePanel> {
