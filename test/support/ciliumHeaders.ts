@@ -86,6 +86,10 @@ function sourcesOf({ version, sum }: Release): string {
   return kept
 }
 
+function headerFlags(sources: string): readonly string[] {
+  return ['-I', sources, '-I', join(sources, 'include'), '-I', SOURCES, '--target=bpf', '-std=gnu99', '-nostdinc', '-mcpu=v3']
+}
+
 /** The maps a release declares, by name. @param folder where object files may be left */
 export function declaredMaps(release: Release, clang: string, folder: string): ReadonlyMap<string, DeclaredMap> {
   const sources = sourcesOf(release)
@@ -95,7 +99,7 @@ export function declaredMaps(release: Release, clang: string, folder: string): R
     const object = objectFile(folder, release, index)
     const names = index === 0 ? [] : ['-include', 'bpf/ctx/unspec.h', '-include', 'node_config.h', '-include', 'names.h']
     execFileSync(clang, [
-      ...['-I', sources, '-I', join(sources, 'include'), '-I', SOURCES, '--target=bpf', '-std=gnu99', '-nostdinc', '-mcpu=v3'],
+      ...headerFlags(sources),
       ...[
         '-O1',
         '-g',
@@ -113,6 +117,15 @@ export function declaredMaps(release: Release, clang: string, folder: string): R
     for (const map of mapsIn(parseBtf(section(readFileSync(object), '.BTF')))) if (!maps.has(map.name)) maps.set(map.name, map)
   }
   return maps
+}
+
+/** A program of ours that calls functions of a release's own headers. @param object where it is left */
+export function compileWith(release: Release, clang: string, unit: string, macros: readonly string[], object: string): void {
+  const sources = sourcesOf(release)
+  execFileSync(clang, [
+    ...headerFlags(sources),
+    ...['-O2', '-g', '-w', `-DPLUMBLINE_POLICY_MAP=${release.policyMap}`, ...macros, '-c', join(SOURCES, unit), '-o', object],
+  ])
 }
 
 export function objectFile(folder: string, { version }: Release, unit: number): string {

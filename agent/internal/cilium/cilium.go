@@ -77,7 +77,7 @@ func read(folder string) (string, map[string]any, error) {
 
 // kept are the options that say what the datapath does. Others are left out: some hold credentials.
 var kept = []string{
-	"ClusterName", "ClusterID", "KubeProxyReplacement", "RoutingMode", "TunnelProtocol", "TunnelPort", "EnableIPv4", "EnableIPv6",
+	"ClusterName", "ClusterID", "MaxConnectedClusters", "KubeProxyReplacement", "RoutingMode", "TunnelProtocol", "TunnelPort", "EnableIPv4", "EnableIPv6",
 	"EnableIPv4Masquerade", "EnableIPv6Masquerade", "EnableBPFMasquerade", "EnableMasqueradeRouteSource", "IPv4NativeRoutingCIDR",
 	"IPv6NativeRoutingCIDR", "EnableAutoDirectRouting", "DirectRoutingDevice", "Devices", "EnableHostLegacyRouting", "EnablePolicy",
 	"EnableSocketLB", "BPFSocketLBHostnsOnly", "EnableSocketLBPodConnectionTermination", "EnableNodePort", "EnableHostPort",

@@ -5,6 +5,10 @@ import type { NodeSnapshot } from '../../facts/snapshot.ts'
 import type { Family } from '../../net/address.ts'
 import { parsePrefix, type Prefix } from '../../net/prefix.ts'
 import type { Transport } from '../datapath.ts'
+import type { ClusterNumber } from './identity.ts'
+
+/** Clusters a mesh may have: max-connected-clusters. */
+const MOST_CLUSTERS = [255, 511]
 
 /** What decides the datapath beside the maps: options its programs were compiled with (pkg/option DaemonConfig, 1.19). */
 export interface Configuration {
@@ -26,6 +30,8 @@ export interface Configuration {
   /** Features with networks and addresses of their own for that, which are not read. */
   readonly masqueradedOtherwise: readonly ('ip-masq-agent' | 'egress gateways')[]
   readonly auditMode: boolean
+  /** Undefined: nobody recorded it. */
+  readonly cluster: ClusterNumber | undefined
   readonly hostFirewall: boolean
 }
 
@@ -57,8 +63,16 @@ export function readConfiguration(snapshot: NodeSnapshot): Configuration {
       ...(flag('EnableEgressGateway', flag('EnableIPv4EgressGateway', false)) ? (['egress gateways'] as const) : []),
     ],
     auditMode: flag('PolicyAuditMode', false),
+    cluster: clusterOf(config),
     hostFirewall: flag('EnableHostFirewall', false),
   }
+}
+
+function clusterOf(config: Shape): ClusterNumber | undefined {
+  const number = config.field('ClusterID').integer(0, Math.max(...MOST_CLUSTERS))
+  const recorded = config.field('MaxConnectedClusters').integer()
+  const most = MOST_CLUSTERS.filter((each) => recorded === undefined || each === recorded)
+  return number === undefined || most.length === 0 ? undefined : { number, most }
 }
 
 /** Cilium 1.19 keeps the option elsewhere: what is attached tells. Without a list of programs, they are taken for granted. */

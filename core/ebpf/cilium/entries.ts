@@ -29,11 +29,6 @@ export class Entry {
     return numberOf(columnOf(this.#entries.value, field), this.#row)
   }
 
-  /** Whether its release has the field at all. */
-  hasValue(field: string): boolean {
-    return this.#entries.value.some((column) => column.field.name === field)
-  }
-
   keyAddress(field: string): Address {
     return addressOf(columnOf(this.#entries.key, field), this.#row)
   }

@@ -9,14 +9,15 @@ import type { Configuration } from './configuration.ts'
 import type { CiliumCluster } from './datapath.ts'
 import type { Entry } from './entries.ts'
 import { IDENTITY } from './identity.ts'
-import { type CiliumMaps, policyMap } from './maps.ts'
+import { type CiliumMaps, policyMaps } from './maps.ts'
 import { allowingOrigin, denyingOrigin, isolatingOrigin, type Origin, type OriginQuery } from './origin.ts'
-import { lookUpPolicy, type PolicyVerdict, portsOf } from './policy.ts'
+import { agree, lookUpPolicy, type Policy, type PolicyVerdict, portsOf } from './policy.ts'
 
 /** One question about an endpoint of the node. */
 interface Case {
   readonly query: PolicyQuery
-  readonly map: string
+  /** Whose entries decide. */
+  readonly policy: Policy
   /** "shop/web-0" */
   readonly who: string
   /** "identity 2 (reserved:world)" */
@@ -40,26 +41,32 @@ export class PolicyJudge {
 
   /** @param identity of the other side. */
   decide(query: PolicyQuery, endpoint: Entry, identity: number): PolicyDecision {
-    const asked = this.#case(query, endpoint, identity)
-    const entries = this.#maps.policy(endpoint.value('endpoint'))
-    if (entries === undefined) return missingMap(asked, this.#maps.snapshot.node)
+    const policies = this.#maps.policies(endpoint.value('endpoint'))
     const { direction, protocol } = query
-    const verdict = lookUpPolicy(entries, { direction, identity, protocol, port: query.port ?? ECHO[protocol] ?? 0 })
-    const decided = this.#decided(asked, verdict, identity)
-    const known = this.#knownConnections(query)
-    const judged = { ...decided, text: decided.text + known }
-    return this.#config.auditMode && judged.verdict === 'deny' ? audited(judged) : judged
+    const { cluster } = this.#config
+    const lookup = { direction, identity, cluster, protocol, port: query.port ?? ECHO[protocol] ?? 0 }
+    const possible = policies.flatMap((policy) => lookUpPolicy(policy, lookup).map((verdict) => ({ policy, verdict })))
+    const [first] = possible
+    if (first === undefined) return this.#missing(query, endpoint)
+    const decisions = possible.map(({ policy, verdict }) => {
+      const decided = this.#decided(this.#case(query, endpoint, identity, policy), verdict, identity)
+      return this.#config.auditMode && decided.verdict === 'deny' ? audited(decided) : decided
+    })
+    const sure = possible.every(({ verdict }) => agree(verdict, first.verdict))
+    const judged = sure ? decisions[0] : undefined
+    const decision = judged ?? this.#undecided(policies, decisions, this.#owner(query))
+    return { ...decision, text: decision.text + this.#knownConnections(query) }
   }
 
-  #case(query: PolicyQuery, endpoint: Entry, identity: number): Case {
+  #case(query: PolicyQuery, endpoint: Entry, identity: number, policy: Policy): Case {
     const { objects } = this.#cluster.facts
     const [own, peer] = query.direction === 'egress' ? [query.source, query.destination] : [query.destination, query.source]
     const [subjectPod, peerPod] = [objects.podAt(own), objects.podAt(peer)]
     const { direction, protocol, port } = query
     return {
       query,
-      map: policyMap(endpoint.value('endpoint')),
-      who: subjectPod === undefined ? formatAddress(own) : objectKey(subjectPod.meta),
+      policy,
+      who: this.#owner(query),
       peer: this.#identityText(identity, peer),
       origin: {
         direction,
@@ -74,6 +81,37 @@ export class PolicyJudge {
         subjectPod,
       },
     }
+  }
+
+  /** "shop/web-0", or the address of an endpoint that is no known pod. */
+  #owner({ direction, source, destination }: PolicyQuery): string {
+    const own = direction === 'egress' ? source : destination
+    const pod = this.#cluster.facts.objects.podAt(own)
+    return pod === undefined ? formatAddress(own) : objectKey(pod.meta)
+  }
+
+  #missing(query: PolicyQuery, endpoint: Entry): PolicyDecision {
+    const maps = policyMaps(endpoint.value('endpoint')).join(', ')
+    const unknown: Unknown = {
+      what: `whether policies of ${this.#owner(query)} allow it (${query.direction})`,
+      missing: `the contents of the endpoint's policy map on node ${this.#maps.snapshot.node}, which is one of ${maps}`,
+      evidence: null,
+    }
+    const text = `none of ${maps} is in the snapshot as a known release of Cilium has it`
+    return { verdict: 'unknown', actor: null, evidence: null, text, remedy: undefined, unknowns: [unknown] }
+  }
+
+  /** All that is possible, where it makes a difference. */
+  #undecided(policies: readonly Policy[], decisions: readonly PolicyDecision[], who: string): PolicyDecision {
+    const maps = policies.map(({ map }) => map).join(' and ')
+    const missing =
+      policies.length > 1
+        ? `which of ${maps} the programs of ${who} read: maps of several releases are there`
+        : `the number of Cilium's cluster, ClusterID and MaxConnectedClusters in nodes/${this.#maps.snapshot.node}/bpf/cilium.json`
+    const evidence = decisions[0]?.evidence ?? null
+    const text = `either ${decisions.map((each) => each.text).join('; or ')}`
+    const unknown = { what: `whether policies of ${who} allow it`, missing, evidence }
+    return { verdict: 'unknown', actor: null, evidence, text, remedy: undefined, unknowns: [unknown] }
   }
 
   #identityText(identity: number, address: Address): string {
@@ -101,17 +139,22 @@ export class PolicyJudge {
         return { ...this.#allowed(asked, verdict.entry, identity), verdict: 'unknown', unknowns: [unknown] }
       }
       case 'denied':
-        return this.#denied(asked, verdict.entry.evidence, denyingOrigin(objects, asked.origin), entryWords(verdict.entry))
+        return this.#denied(
+          asked,
+          verdict.entry.evidence,
+          denyingOrigin(objects, asked.origin),
+          entryWords(verdict.entry, asked.policy),
+        )
       case 'unmatched':
         return this.#denied(asked, noEntry(asked), isolatingOrigin(objects, asked.origin), undefined)
     }
   }
 
-  #allowed({ query, map, who, origin }: Case, entry: Entry, identity: number): PolicyDecision {
+  #allowed({ query, policy, who, origin }: Case, entry: Entry, identity: number): PolicyDecision {
     const { objects } = this.#cluster.facts
     const from = allowingOrigin(objects, origin)
     const common = { verdict: 'allow', evidence: entry.evidence, remedy: undefined, unknowns: [] } as const
-    const words = `an entry of ${map} for ${entryWords(entry)}`
+    const words = `an entry of ${policy.map} for ${entryWords(entry, policy)}`
     if (from.certain.length + from.possible.length > 0)
       return { ...common, actor: actorOf(from, ' or '), text: `allowed by ${words}, from ${originText(from)}` }
     const isolated = isolatingOrigin(objects, origin).certain.length > 0
@@ -122,7 +165,8 @@ export class PolicyJudge {
     return { ...common, actor: null, text: `allowed by ${words}${why}` }
   }
 
-  #denied({ query, map, who, peer }: Case, evidence: Evidence, from: Origin, entry: string | undefined): PolicyDecision {
+  #denied({ query, policy, who, peer }: Case, evidence: Evidence, from: Origin, entry: string | undefined): PolicyDecision {
+    const { map } = policy
     const some = from.certain.length + from.possible.length > 0
     const all = entry === undefined ? from.certain.join(', ') : originText(from)
     const because = some ? all : 'none of the policy objects explains it'
@@ -153,21 +197,12 @@ export class PolicyJudge {
   }
 }
 
-function missingMap({ map, who, query }: Case, node: string): PolicyDecision {
-  const unknown: Unknown = {
-    what: `whether policies of ${who} allow it (${query.direction})`,
-    missing: `the contents of ${map} of node ${node}, as Cilium 1.19 has them`,
-    evidence: null,
-  }
-  const text = `${map} is not in the snapshot, or not as Cilium 1.19 has it`
-  return { verdict: 'unknown', actor: null, evidence: null, text, remedy: undefined, unknowns: [unknown] }
-}
-
 function audited(denied: PolicyDecision): PolicyDecision {
   return { ...denied, verdict: 'allow', remedy: undefined, text: `passes, because policies are only audited: ${denied.text}` }
 }
 
-function noEntry({ map, origin, query }: Case): Evidence {
+function noEntry({ policy, origin, query }: Case): Evidence {
+  const { map } = policy
   const key = `identity=${origin.peerIdentity} direction=${query.direction} protocol=${query.protocol} port=${query.port ?? 0}`
   return { kind: 'map', map, key, value: 'no entry, nor one for every identity' }
 }
@@ -176,9 +211,9 @@ function noEntry({ map, origin, query }: Case): Evidence {
 const ECHO: Readonly<Record<number, number>> = { 1: 8, 58: 128 }
 
 /** "identity 25222, port 8080/TCP" */
-function entryWords(entry: Entry): string {
+function entryWords(entry: Entry, { precedence }: Policy): string {
   const identity = entry.key('identity')
-  const who = identity === 0 ? 'every identity' : `identity ${identity}`
+  const who = precedence.names[identity] ?? `identity ${identity}`
   const ports = portsOf(entry)
   const protocol = entry.key('protocol')
   const name = PROTOCOLS[protocol] ?? String(protocol)

@@ -4,7 +4,11 @@ import type { NodeSnapshot } from '../../facts/snapshot.ts'
 import { type Address, type Family, formatAddress } from '../../net/address.ts'
 import { PrefixMap } from '../../net/lpm.ts'
 import { prefixOf } from '../../net/prefix.ts'
+import { POLICY_LAYOUTS } from '../maps/cilium/policies.ts'
+import { findLayout } from '../maps/find.ts'
 import { type Entry, readEntries } from './entries.ts'
+import type { Policy } from './policy.ts'
+import { precedenceOf } from './precedence.ts'
 
 /** What a service is looked up by (struct lb4_key, lb6_key). The master entry has slot 0. */
 export interface ServiceKey {
@@ -21,7 +25,7 @@ export class CiliumMaps {
   readonly #services = new Map<Family, ReadonlyMap<string, Entry>>()
   readonly #backends = new Map<Family, ReadonlyMap<number, Entry>>()
   readonly #sourceRanges = new Map<Family, ReadonlyMap<number, PrefixMap<Entry>>>()
-  readonly #policies = new Map<number, readonly Entry[] | undefined>()
+  readonly #policies = new Map<number, readonly Policy[]>()
   #identities: PrefixMap<Entry> | undefined
   #endpoints: ReadonlyMap<string, Entry> | undefined
   #connections: ReadonlyMap<string, readonly Entry[]> | undefined
@@ -108,13 +112,25 @@ export class CiliumMaps {
     return this.#endpoints.get(formatAddress(address))
   }
 
-  /** Policy of an endpoint; undefined when the snapshot doesn't have it, or a release had other rules of precedence than 1.19. */
-  policy(endpoint: number): readonly Entry[] | undefined {
-    if (!this.#policies.has(endpoint)) {
-      const entries = readEntries(this.snapshot, policyMap(endpoint))
-      this.#policies.set(endpoint, entries?.every((entry) => entry.hasValue('precedence')) === true ? entries : undefined)
+  /**
+   * Policies of an endpoint, each as its release decides by them. None: the snapshot doesn't have them. Several: maps of more than
+   * one release are there, as after an upgrade.
+   */
+  policies(endpoint: number): readonly Policy[] {
+    let known = this.#policies.get(endpoint)
+    if (known === undefined) {
+      known = policyMaps(endpoint).flatMap((map) => this.#policy(map) ?? [])
+      this.#policies.set(endpoint, known)
     }
-    return this.#policies.get(endpoint)
+    return known
+  }
+
+  #policy(map: string): Policy | undefined {
+    const entries = readEntries(this.snapshot, map)
+    const dump = this.snapshot.maps.named(map)
+    const layout = dump === undefined ? undefined : findLayout(dump)
+    const precedence = layout === undefined ? undefined : precedenceOf(layout.versions)
+    return entries === undefined || precedence === undefined ? undefined : { map, entries, precedence }
   }
 
   /** Known connections from one address to another's port, service entries left out. */
@@ -145,9 +161,11 @@ export class CiliumMaps {
 const IPCACHES = ['cilium_ipcache_v2', 'cilium_ipcache'] as const
 const CONNECTIONS = ['cilium_ct4_global', 'cilium_ct_any4_global', 'cilium_ct6_global', 'cilium_ct_any6_global'] as const
 const TUPLE_IN = 1
+const POLICY_MAPS = [...new Set(POLICY_LAYOUTS.filter(({ of }) => of === 'endpoint').map(({ name }) => name))]
 
-export function policyMap(endpoint: number): string {
-  return `cilium_policy_v2_${String(endpoint).padStart(5, '0')}`
+/** Names the policy map of an endpoint has, each in some release. */
+export function policyMaps(endpoint: number): readonly string[] {
+  return POLICY_MAPS.map((name) => `${name}${String(endpoint).padStart(5, '0')}`)
 }
 
 function serviceKey(address: Address, port: number, protocol: number, scope: number, slot: number): string {

@@ -6,7 +6,8 @@ import fc from 'fast-check'
 import { decodeEntries } from '../maps/decode.ts'
 import { findLayout } from '../maps/find.ts'
 import { Entry } from './entries.ts'
-import { lookUpPolicy, portsOf } from './policy.ts'
+import { agree, lookUpPolicy, type Policy, portsOf } from './policy.ts'
+import { precedenceOf } from './precedence.ts'
 
 const MAP = 'cilium_policy_v2_00001'
 const HIGHEST = 0xffffffff
@@ -28,7 +29,11 @@ interface Written {
 }
 
 /** Entries as the kernel has them: struct policy_key and policy_entry. */
-function entries(...written: readonly Written[]): readonly Entry[] {
+function policy(...written: readonly Written[]): Policy {
+  return policyOf(MAP, written)
+}
+
+function policyOf(map: string, written: readonly Written[]): Policy {
   const bytes = new Uint8Array(24 * written.length)
   const view = new DataView(bytes.buffer)
   written.forEach((each, row) => {
@@ -44,16 +49,18 @@ function entries(...written: readonly Written[]): readonly Entry[] {
     view.setUint8(at + 15, (each.auth ?? 0) | (each.explicitAuth === true ? 0x80 : 0))
     view.setUint32(at + 16, each.precedence ?? (each.deny === true ? HIGHEST : ALLOW), true)
   })
-  const layout = findLayout({ name: MAP, keySize: 12, valueSize: 12 })
+  const layout = findLayout({ name: map, keySize: 12, valueSize: 12 })
   assert.ok(layout)
+  const precedence = precedenceOf(layout.versions)
+  assert.ok(precedence)
   const decoded = decodeEntries(layout, bytes)
-  return written.map((_, row) => new Entry('n1', MAP, decoded, row))
+  return { map, precedence, entries: written.map((_, row) => new Entry('n1', map, decoded, row)) }
 }
 
-const ASKED = { direction: 'ingress', identity: 100, protocol: 6, port: 8080 } as const
+const ASKED = { direction: 'ingress', identity: 100, cluster: undefined, protocol: 6, port: 8080 } as const
 
 function verdict(...written: readonly Written[]): string {
-  return lookUpPolicy(entries(...written), ASKED).kind
+  return lookUpPolicy(policy(...written), ASKED)[0].kind
 }
 
 test('an empty map lets nothing through', () => assert.equal(verdict(), 'unmatched'))
@@ -100,13 +107,53 @@ test('ports of an entry are those that it matches', () => {
       fc.integer({ min: 0, max: 65_535 }),
       (start, bits, port) => {
         const lowest = (start >>> (16 - bits)) << (16 - bits)
-        const [entry] = entries({ identity: 100, protocol: 6, port: lowest, portBits: bits })
+        const one = policy({ identity: 100, protocol: 6, port: lowest, portBits: bits })
+        const [entry] = one.entries
         assert.ok(entry)
         const ports = portsOf(entry)
         assert.ok(ports)
         const inside = port >= ports.lowest && port <= ports.highest
-        assert.equal(lookUpPolicy([entry], { ...ASKED, port }).kind, inside ? 'allowed' : 'unmatched')
+        assert.equal(lookUpPolicy(one, { ...ASKED, port })[0].kind, inside ? 'allowed' : 'unmatched')
       },
     ),
   )
+})
+
+const NEWEST = 'cilium_policy_v3_00001'
+const CLUSTER = { cluster: 11, clusterMesh: 12, world: 13 } as const
+const outcomes = (policyMap: Policy, asked: Partial<Parameters<typeof lookUpPolicy>[1]>) =>
+  lookUpPolicy(policyMap, { ...ASKED, ...asked }).map(({ kind }) => kind)
+
+test('1.20 asks for the kind of the peer, and for every identity only if there is neither', () => {
+  const own = { identity: 1000 }
+  const pods = policyOf(NEWEST, [{ identity: CLUSTER.cluster }, { identity: 0, deny: true }])
+  const cluster = { number: 0, most: [255] }
+  assert.deepEqual(outcomes(pods, { ...own, cluster }), ['allowed'])
+  assert.deepEqual(outcomes(pods, { ...own, cluster: { number: 3, most: [255] } }), ['denied'])
+  assert.deepEqual(outcomes(pods, { identity: 2, cluster }), ['denied'])
+  assert.deepEqual(outcomes(policyOf(NEWEST, [{ identity: CLUSTER.world }]), { identity: 0x01000001, cluster }), ['allowed'])
+})
+
+test('where nobody knows the number of the cluster, both kinds are asked for', () => {
+  const query = { identity: 1000 }
+  assert.deepEqual(outcomes(policyOf(NEWEST, [{ identity: CLUSTER.cluster }]), query), ['allowed', 'unmatched'])
+  assert.deepEqual(outcomes(policyOf(NEWEST, [{ identity: 0 }]), query), ['allowed', 'allowed'])
+})
+
+test('how many clusters a mesh may have matters to identities of which a bit may be of either number', () => {
+  const pods = policyOf(NEWEST, [{ identity: CLUSTER.cluster }])
+  const cluster = { number: 0, most: [255, 511] }
+  assert.deepEqual(outcomes(pods, { identity: 1000, cluster }), ['allowed'])
+  assert.deepEqual(outcomes(pods, { identity: 0x8000, cluster }), ['allowed', 'unmatched'])
+  assert.deepEqual(outcomes(pods, { identity: 0x10000, cluster }), ['unmatched'])
+})
+
+test('verdicts agree when packets fare alike', () => {
+  const [none] = lookUpPolicy(policy(), ASKED)
+  const [denied] = lookUpPolicy(policy({ identity: 100, deny: true }), ASKED)
+  const [allowed] = lookUpPolicy(policy({ identity: 100 }), ASKED)
+  const [proxied] = lookUpPolicy(policy({ identity: 100, proxyPort: 12_000 }), ASKED)
+  const [otherProxy] = lookUpPolicy(policy({ identity: 100, proxyPort: 12_001 }), ASKED)
+  assert.ok(agree(none, denied) && agree(allowed, allowed))
+  assert.ok(!agree(none, allowed) && !agree(allowed, proxied) && !agree(proxied, otherProxy))
 })

@@ -48,7 +48,7 @@ func binaries(cilium bool) (cluster.Binaries, error) {
 
 func buildCommand(arguments []string) error {
 	flags := flag.NewFlagSet("build", flag.ContinueOnError)
-	cilium := flags.Bool("cilium", false, "also what labs with Cilium need, and the oracles of its maps and flows")
+	cilium := flags.Bool("cilium", false, "also what labs with Cilium need, and the oracles of its maps, flows and policies")
 	if err := flags.Parse(arguments); err != nil || flags.NArg() > 0 {
 		return errUsage
 	}
@@ -76,6 +76,11 @@ func buildCommand(arguments []string) error {
 		return err
 	}
 	fmt.Println(flows)
+	policies, err := cache.PolicyOracle(root)
+	if err != nil {
+		return err
+	}
+	fmt.Println(policies)
 	return nil
 }
 

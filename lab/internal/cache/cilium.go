@@ -68,6 +68,12 @@ func FlowsOracle(root string) (string, error) {
 	return goBinary(filepath.Join(module, "flowsoracle"), "flowsoracle", "-s -w", func() {}, moduleFiles(module)...)
 }
 
+// PolicyOracle builds (or finds) the program that lets the kernel run a release's decision about policies.
+func PolicyOracle(root string) (string, error) {
+	module := filepath.Join(root, "cilium")
+	return goBinary(filepath.Join(module, "policyoracle"), "policyoracle", "-s -w", func() {}, moduleFiles(module)...)
+}
+
 func ciliumKey(source, flags string) (string, error) {
 	settings := []string{"cilium", goVersion(), runtime.GOARCH, flags}
 	for _, program := range ciliumPrograms {
