@@ -113,13 +113,16 @@ export class CiliumMaps {
   }
 
   /**
-   * Policies of an endpoint, each as its release decides by them. None: the snapshot doesn't have them. Several: maps of more than
-   * one release are there, as after an upgrade.
+   * Policies of an endpoint, each as its release decides by them. None: the snapshot doesn't have them, or not all of them can be
+   * read. Several: maps of more than one release are there, as after an upgrade.
    */
   policies(endpoint: number): readonly Policy[] {
     let known = this.#policies.get(endpoint)
     if (known === undefined) {
-      known = policyMaps(endpoint).flatMap((map) => this.#policy(map) ?? [])
+      const maps = policyMaps(endpoint).filter((map) => this.snapshot.maps.named(map) !== undefined)
+      const read = maps.flatMap((map) => this.#policy(map) ?? [])
+      // One that can't be read may be the one that counts.
+      known = read.length === maps.length ? read : []
       this.#policies.set(endpoint, known)
     }
     return known
