@@ -5,8 +5,6 @@
  * JSON; a filter over all rows, against the same filter over an array of objects; memory, against the columns' own bytes; and a
  * store that wraps.
  */
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { fromBinary } from '@bufbuild/protobuf'
 import { parseFilterBox } from '../core/flows/filter/filterBox.ts'
 import type { Flow } from '../core/flows/flow.ts'
@@ -15,6 +13,7 @@ import { WireReader } from '../core/flows/hubble/hubbleWire.ts'
 import { MatchIndex } from '../core/flows/filter/matchIndex.ts'
 import { FlowStore } from '../core/flows/store/store.ts'
 import { GetFlowsResponseSchema } from '../gen/hubble/observer/observer_pb.js'
+import { collectGarbage } from '../test/support/garbage.ts'
 import { FlowMessages } from './flow-messages.ts'
 import { median, print, takeTurns } from './measure.ts'
 
@@ -23,9 +22,6 @@ const rows = smoke ? 20_000 : 1_000_000
 const turn = smoke ? 2_000 : 50_000
 const rounds = smoke ? 1 : 7
 const NOW = { seconds: 0, nanos: 0 }
-
-setFlagsFromString('--expose-gc')
-const collect = runInNewContext('gc') as () => void
 
 const messages = new FlowMessages(smoke ? 2 : 50)
 async function reading(): Promise<void> {
@@ -134,7 +130,7 @@ function cpu<T>(items: readonly T[], action: (item: T) => unknown): number {
 }
 
 function used(): number {
-  collect()
+  collectGarbage()
   const { heapUsed, arrayBuffers } = process.memoryUsage()
   return heapUsed + arrayBuffers
 }

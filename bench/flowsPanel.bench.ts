@@ -9,13 +9,12 @@
  * machine that others use as well.
  */
 import { readFileSync } from 'node:fs'
-import { setFlagsFromString } from 'node:v8'
-import { runInNewContext } from 'node:vm'
 import { create, fromJson, toBinary } from '@bufbuild/protobuf'
 import type { Browser, Page } from 'playwright-core'
 import type { FlowEvent } from '../core/flows/flow.ts'
 import { WireReader } from '../core/flows/hubble/hubbleWire.ts'
 import { GetFlowsResponseSchema } from '../gen/hubble/observer/observer_pb.js'
+import { collectGarbage } from '../test/support/garbage.ts'
 import { FlowsUnderTest } from '../test/ui/flowsHost.ts'
 import { launchBrowser, loopbackContext } from '../test/ui/harness/browser.ts'
 import type { FlowsModel } from '../src/flows/flowsModel.ts'
@@ -27,9 +26,6 @@ const ROUNDS = smoke ? 1 : 5
 const FRAMES = smoke ? 30 : 240
 const SECONDS = smoke ? 0.5 : 3
 const BATCH = 500
-
-setFlagsFromString('--expose-gc')
-const collectGarbage = runInNewContext('gc') as () => void
 
 /** Messages as Hubble sends them: the recorded ones, each with a time, a port and an id of its own. */
 function messages(): () => Uint8Array {

@@ -13,6 +13,7 @@ import { type AgentClient, localAgent } from '../../cluster/agentClient.ts'
 import { agentReader } from '../../src/maps/agentReader.ts'
 import { mapRows } from '../../src/maps/mapView.ts'
 import { MapModel } from '../../src/maps/mapModel.ts'
+import { collectGarbage } from '../support/garbage.ts'
 
 const ROOT = join(import.meta.dirname, '../..')
 const ENTRIES = 1_000_000
@@ -89,7 +90,7 @@ describe('a map of a million entries', { skip, timeout: 300_000 }, () => {
   test('is in sight while it is read, whole in the end, filtered and sorted, in memory bound by its bytes', async () => {
     const map = await largeMap()
     const model = modelOf(map.id)
-    globalThis.gc?.()
+    collectGarbage()
     const start = process.memoryUsage()
     const reading = model.read(ENTRIES)
     let early = 0
@@ -119,6 +120,7 @@ describe('a map of a million entries', { skip, timeout: 300_000 }, () => {
       ['999999', '999998'],
     )
 
+    collectGarbage()
     const grown = process.memoryUsage()
     const growth = grown.arrayBuffers + grown.heapUsed - start.arrayBuffers - start.heapUsed
     assert.ok(
