@@ -32,10 +32,19 @@ before(async () => {
 })
 after(() => workbench.close())
 
+/** Types each answer, as a person would: a service's name may begin another's. */
 async function ask(from: string, to: string, port: string): Promise<void> {
   await workbench.runCommand('Plumbline: Trace Packet…')
-  for (const label of [from, to, port]) await workbench.pick(label)
-  panel = await workbench.webview(`trace-panel h1.headline`)
+  for (const label of [from, to, port]) {
+    const row = workbench.page.locator('.quick-input-list .monaco-list-row', {
+      has: workbench.page.getByText(label, { exact: true }),
+    })
+    await workbench.page.locator('.quick-input-widget input.input').fill(label)
+    // The list is filtered a moment later, and rows move under the pointer.
+    await workbench.page.waitForTimeout(400)
+    await row.first().click()
+  }
+  panel = await workbench.webview(`trace-panel:has-text("pod:${from}"):has-text("svc:${to}:${port}")`)
 }
 
 test('the nodes say which of them has Cilium', async () => {
@@ -51,4 +60,22 @@ test('a client on the node that was left behind: one backend of three answers, a
   await panel.locator('.wall, .step.drop').first().waitFor()
   assert.deepEqual(await axeViolations(panel), [])
   await workbench.screenshot('half-client-left-behind')
+})
+
+test('the evidence of that drop is the entry that the pod’s policy map lacks', async () => {
+  await panel.locator('.wall').last().scrollIntoViewIfNeeded()
+  await workbench.screenshot('half-wall')
+  await panel.getByRole('button', { name: 'Open Evidence' }).click()
+  const lines = workbench.page.locator('.editor-group-container .monaco-editor .view-line')
+  await lines.filter({ hasText: /no.entry,.nor.one.for.every.identity/ }).waitFor()
+  await workbench.runCommand('View: Close All Editors')
+})
+
+test('a client that was migrated: dropped on its own node, for the pod that has no identity yet', async () => {
+  await ask('shop/locked', 'shop/web', '80/TCP')
+  await panel
+    .getByText(/isolated by CiliumNetworkPolicy shop\/locked-egress/)
+    .first()
+    .waitFor()
+  await workbench.screenshot('half-client-migrated')
 })
