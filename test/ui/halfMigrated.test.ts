@@ -6,8 +6,7 @@
  */
 
 import assert from 'node:assert/strict'
-import { cp } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { after, before, test } from 'node:test'
 import type { Frame } from 'playwright-core'
 import { axeViolations } from './harness/axe.ts'
@@ -22,11 +21,7 @@ before(async () => {
     env: { KUBECONFIG: '/nonexistent' },
     viewport: { width: 1440, height: 900 },
   })
-  await cp('test/fixtures/bundles/half.zip', join(workbench.server.folder, 'half.zip'))
-  await workbench.showContainer('Plumbline')
-  await workbench.runCommand('Plumbline: Open Bundle…')
-  await workbench.pick('Archive…')
-  await workbench.choosePath('Open Bundle', join(workbench.server.folder, 'half.zip'))
+  await workbench.openBundle('test/fixtures/bundles/half.zip')
   await workbench.unfold('half.zip', 'Nodes')
   await workbench.setTheme('light')
 })

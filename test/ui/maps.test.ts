@@ -3,8 +3,7 @@
 /** Maps of a recorded cluster in the real workbench: the tree, the panel, and the way there from a step of a trace. */
 
 import assert from 'node:assert/strict'
-import { cp } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { after, before, test } from 'node:test'
 import { axeViolations } from './harness/axe.ts'
 import { Workbench } from './harness/workbench.ts'
@@ -17,11 +16,7 @@ before(async () => {
     env: { KUBECONFIG: '/nonexistent' },
     viewport: { width: 1600, height: 1000 },
   })
-  await cp('test/fixtures/bundles/cilium.zip', join(workbench.server.folder, 'cilium.zip'))
-  await workbench.showContainer('Plumbline')
-  await workbench.runCommand('Plumbline: Open Bundle…')
-  await workbench.pick('Archive…')
-  await workbench.choosePath('Open Bundle', join(workbench.server.folder, 'cilium.zip'))
+  await workbench.openBundle('test/fixtures/bundles/cilium.zip')
 })
 after(() => workbench.close())
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-import { mkdir } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { cp, mkdir } from 'node:fs/promises'
+import { basename, join, resolve } from 'node:path'
 import type { Browser, BrowserContext, Frame, Locator, Page } from 'playwright-core'
 import { launchBrowser, loopbackContext } from './browser.ts'
 import { type ServerOptions, startServer, type VsCodeServer } from './server.ts'
@@ -102,6 +102,16 @@ export class Workbench {
       if (closed) return
     }
     throw new Error(`the dialog "${title}" does not take ${path}`)
+  }
+
+  /** Copies a bundle into the open folder, and opens it as a person does. */
+  async openBundle(file: string): Promise<void> {
+    const path = join(this.server.folder, basename(file))
+    await cp(file, path)
+    await this.showContainer('Plumbline')
+    await this.runCommand('Plumbline: Open Bundle…')
+    await this.pick('Archive…')
+    await this.choosePath('Open Bundle', path)
   }
 
   /** Shows a view container of the activity bar. */
