@@ -2,53 +2,29 @@
 
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server } from 'node:http'
 import { createServer as createHttp2Server } from 'node:http2'
-import type { AddressInfo } from 'node:net'
 import { duplexPair } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
 import { after, before, test } from 'node:test'
 import { create } from '@bufbuild/protobuf'
 import { connectNodeAdapter } from '@connectrpc/connect-node'
-import { KubeConfig } from '@kubernetes/client-node'
-import { type WebSocket, WebSocketServer } from 'ws'
+import type { WebSocket } from 'ws'
 import { Agent, FileEndSchema, FileStartSchema, type SnapshotChunk, SnapshotEndSchema } from '../gen/agent_pb.js'
 import { AgentClient } from './agentClient.ts'
-import { ApiServer } from './apiServer.ts'
+import { WebSocketApi } from '../test/support/webSocketApi.ts'
+import type { ApiServer } from './apiServer.ts'
 import { ApiError, PlumblineError } from './errors.ts'
 import { PodStream } from './podStream.ts'
 
 /** Speaks the server's side of v5.channel.k8s.io on a real WebSocket. */
-let http: Server
-let sockets: WebSocketServer
+const peer = new WebSocketApi()
 let api: ApiServer
-let behave: (socket: WebSocket, request: IncomingMessage) => void
-let refuse: { status: number; body: string } | undefined
 
 before(async () => {
-  http = createServer()
-  sockets = new WebSocketServer({ noServer: true, handleProtocols: () => 'v5.channel.k8s.io' })
-  http.on('upgrade', (request, socket, head) => {
-    if (refuse !== undefined) {
-      socket.end(`HTTP/1.1 ${refuse.status} Refused\r\nContent-Length: ${Buffer.byteLength(refuse.body)}\r\n\r\n${refuse.body}`)
-      return
-    }
-    sockets.handleUpgrade(request, socket, head, (accepted) => behave(accepted, request))
-  })
-  http.listen(0, '127.0.0.1')
-  await once(http, 'listening')
-  const config = new KubeConfig()
-  const server = `http://127.0.0.1:${(http.address() as AddressInfo).port}`
-  config.loadFromClusterAndUser({ name: 'c', server, skipTLSVerify: true }, { name: 'u', token: 'secret' })
-  api = await ApiServer.open(async () => config, 'u')
+  api = await peer.open()
 })
 
-after(() => {
-  for (const socket of sockets.clients) socket.terminate()
-  sockets.close()
-  http.closeAllConnections()
-  http.close()
-})
+after(() => peer.close())
 
 function open(options = {}): PodStream {
   return new PodStream(
@@ -62,7 +38,7 @@ const frame = (channel: number, text: string | Buffer) => Buffer.concat([Buffer.
 const SUCCESS = frame(3, '{"status":"Success"}')
 
 test('carries bytes both ways, half closes, and ends with the command', async () => {
-  behave = (socket, request) => {
+  peer.behave = (socket, request) => {
     assert.equal(request.headers.authorization, 'Bearer secret')
     assert.match(
       request.url ?? '',
@@ -88,7 +64,7 @@ test('carries bytes both ways, half closes, and ends with the command', async ()
 
 test('a reader that stops reading stops the server', async () => {
   let pending = 0
-  behave = (socket) => {
+  peer.behave = (socket) => {
     for (let i = 0; i < 64; i += 1) {
       pending += 1
       socket.send(frame(1, Buffer.alloc(1 << 20)), () => {
@@ -107,9 +83,9 @@ test('a reader that stops reading stops the server', async () => {
 
 test('a write completes only once the socket took it', async () => {
   let received = 0
-  let peer: WebSocket | undefined
-  behave = (socket) => {
-    peer = socket
+  let held: WebSocket | undefined
+  peer.behave = (socket) => {
+    held = socket
     socket.pause()
     socket.on('message', (message: Buffer) => {
       received += message.length - 1
@@ -124,13 +100,13 @@ test('a write completes only once the socket took it', async () => {
   }
   await new Promise((resolve) => setTimeout(resolve, 500))
   assert.ok(written < 32, `${written} MiB were taken while nobody read`)
-  peer?.resume()
+  held?.resume()
   while (received < 64 << 20) await new Promise((resolve) => setTimeout(resolve, 20))
   stream.destroy()
 })
 
 test('a failed command tells its status and its last words', async () => {
-  behave = (socket) => {
+  peer.behave = (socket) => {
     socket.send(frame(2, 'no such socket\u001b[31m\n'))
     socket.send(frame(3, '{"status":"Failure","message":"command terminated with exit code 1"}'))
   }
@@ -140,19 +116,19 @@ test('a failed command tells its status and its last words', async () => {
 })
 
 test('a cut connection, a hostile frame and silence destroy the stream with a reason', async () => {
-  behave = (socket) => socket.terminate()
+  peer.behave = (socket) => socket.terminate()
   const [cut] = await once(open().resume(), 'error').catch((error) => [error])
   assert.match(String(cut), /The tunnel to `agent-1` was cut: the connection was closed/)
-  behave = (socket) => socket.send(Buffer.alloc(8 << 20))
+  peer.behave = (socket) => socket.send(Buffer.alloc(8 << 20))
   const [huge] = await once(open().resume(), 'error').catch((error) => [error])
   assert.match(String(huge), /was cut: Max payload size exceeded/)
-  behave = (socket) => socket.pause()
+  peer.behave = (socket) => socket.pause()
   const [silent] = await once(open({ pingIntervalMs: 50 }).resume(), 'error').catch((error) => [error])
   assert.match(String(silent), /no sign of life/)
 })
 
 test('a missing right is named, with the right', async () => {
-  refuse = {
+  peer.refusal = {
     status: 403,
     body: JSON.stringify({
       kind: 'Status',
@@ -161,7 +137,7 @@ test('a missing right is named, with the right', async () => {
     }),
   }
   const [error] = await once(open().resume(), 'error').catch((error) => [error])
-  refuse = undefined
+  peer.refusal = undefined
   assert.ok(PlumblineError.is(error, 'forbidden'))
   assert.match(error.message, /^Can't exec into `agent-1`: your user lacks `create pods\/exec` in `plumbline`/)
   assert.ok(ApiError.is(error.cause))
@@ -179,7 +155,7 @@ test('carries the agent protocol, a large snapshot included', async () => {
         }),
     }),
   )
-  behave = (socket) => {
+  peer.behave = (socket) => {
     const [near, far] = duplexPair()
     agent.emit('connection', far)
     // Everything of a few milliseconds in one message, as a busy API server does: short answers then arrive whole.
