@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /**
- * Opens a saved trace, and the bundle or cluster it was made from, in VS Code with Plumbline installed:
- * `node scripts/demo-open.ts FILE [--bundle PATH | --kubeconfig PATH]`. With `code` on the PATH that is the desktop's VS Code,
+ * Opens a saved trace, and the bundles or cluster it was made from, in VS Code with Plumbline installed:
+ * `node scripts/demo-open.ts FILE [--bundle PATH… | --kubeconfig PATH]`. With `code` on the PATH that is the desktop's VS Code,
  * otherwise VS Code in the browser, on a loopback port, which ends by itself when nobody uses it. Either way with extensions and
  * settings of the demo's own, in out/demo/vscode.
  */
@@ -114,7 +114,7 @@ async function answering(port: number): Promise<void> {
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
-  options: { bundle: { type: 'string' }, kubeconfig: { type: 'string' } },
+  options: { bundle: { type: 'string', multiple: true }, kubeconfig: { type: 'string' } },
 })
 const file = resolve(positionals[0] ?? '')
 if (positionals.length !== 1 || !existsSync(file)) throw new Error(`no such file: ${file}`)
@@ -122,6 +122,6 @@ await main(file, {
   ...QUIET_SETTINGS,
   // Or a browser that sees VS Code for the first time shows the file as text before the extension is known to it.
   'workbench.editorAssociations': { [`*${SAVED_TRACE_SUFFIX}`]: SAVED_TRACE_EDITOR },
-  ...(values.bundle !== undefined && { 'plumbline.bundles': [resolve(values.bundle)] }),
+  ...(values.bundle !== undefined && { 'plumbline.bundles': values.bundle.map((path) => resolve(path)) }),
   ...(values.kubeconfig !== undefined && { 'plumbline.kubeconfig': [resolve(values.kubeconfig)] }),
 })

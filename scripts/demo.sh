@@ -32,9 +32,13 @@ node dist/cli.js trace "${facts[@]}" --from "$FROM" --to "$TO"
 node dist/cli.js trace "${facts[@]}" --from "$FROM" --to "$TO" --json >"$OUT/demo.plumbline-trace.json"
 
 if [ "${LIVE:-}" != 1 ]; then
-  half=(--bundle test/fixtures/bundles/half.zip --from pod:shop/client-n2 --to "$TO")
+  recording=(--bundle test/fixtures/bundles/half.zip)
+  half=("${recording[@]}" --from pod:shop/client-n2 --to "$TO")
   say "a cluster half-way: n1 on Cilium without kube-proxy, n2 still on kube-proxy: plumbline trace ${half[*]} --lane ebpf"
   node dist/cli.js trace "${half[@]}" --lane ebpf
+  node dist/cli.js trace "${half[@]}" --json >"$OUT/half-migrated.plumbline-trace.json"
+  say "$OUT/half-migrated.plumbline-trace.json is that trace with both lanes; docs/half-migrated.md walks through it"
+  place+=("${recording[@]}")
 fi
 
 [ "${DEMO_OPEN:-1}" = 1 ] || exit 0
