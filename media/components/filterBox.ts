@@ -136,6 +136,9 @@ export class FilterBox extends LightElement {
     if (input === null) return
     this.#past = -1
     this.value = input.value
+    // The choices in sight are of a moment ago: what was typed since is part of the word they would replace.
+    const { from, choices } = this.completion
+    this.completion = { from, to: Math.max(from, input.selectionStart ?? input.value.length), choices }
     this.onInput(input.value)
     void this.#offer()
   }
@@ -147,8 +150,10 @@ export class FilterBox extends LightElement {
     const asked = ++this.#asked
     const completion = await this.complete(input.value, input.selectionStart ?? input.value.length).catch(() => NONE)
     if (asked !== this.#asked || document.activeElement !== input) return
+    // The keyboard stays at its choice, if that is still one.
+    const chosen = this.completion.choices[this.chosen]?.text
     this.completion = completion
-    this.chosen = -1
+    this.chosen = completion.choices.findIndex(({ text }) => text === chosen)
   }
 
   #close(): void {

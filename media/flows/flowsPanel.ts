@@ -80,7 +80,7 @@ export class FlowsPanel extends LightElement {
   #recounted = ''
   #restFor = RECOUNT_MS
   #detailsAsked: AbortController | undefined
-  #applying: Promise<void> = Promise.resolve()
+  #applying = Promise.resolve(false)
 
   constructor(bridge: Bridge<FlowsPanelContract>, host: Pick<Host, 'recall' | 'remember'>) {
     super()
@@ -327,20 +327,21 @@ export class FlowsPanel extends LightElement {
 
   /** Remembers a filter that could be understood. */
   async #used(text: string): Promise<void> {
-    await this.#applying
-    if (this.problem === null && this.text === text) this.#remember({ history: remembering(this.ui.history, text) })
+    if (this.text === text && (await this.#applying)) this.#remember({ history: remembering(this.ui.history, text) })
   }
 
-  #apply(text: string): Promise<void> {
+  /** Whether it could be understood. */
+  #apply(text: string): Promise<boolean> {
     this.#applying = this.#filterBy(text)
     return this.#applying
   }
 
-  async #filterBy(text: string): Promise<void> {
+  async #filterBy(text: string): Promise<boolean> {
     this.text = text
     const filtered = await this.#attempt(this.#bridge.request('filter', { text }))
-    if (filtered === undefined || this.text !== text) return
-    this.problem = filtered.ok ? null : { at: filtered.at, reason: filtered.reason }
+    if (filtered !== undefined && this.text === text)
+      this.problem = filtered.ok ? null : { at: filtered.at, reason: filtered.reason }
+    return filtered?.ok === true
   }
 
   #chooseTime(from: number, to: number): void {
