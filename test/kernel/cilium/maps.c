@@ -4,30 +4,9 @@
  * Every map that a release of Cilium declares in its headers, compiled for its BTF alone: each `cilium_…` variable names the types of
  * the map's keys and values. No program is among them. Which headers there are differs between releases.
  */
-#define IS_BPF_LXC 1
-#define __NR_CPUS__ 2
-
-#include <bpf/ctx/skb.h>
-#include <bpf/api.h>
-#include <linux/in.h>
-#include <linux/icmpv6.h>
-#if __has_include(<ep_config.h>)
-#include <ep_config.h>
-#endif
-#if __has_include(<node_config.h>)
-#include <node_config.h>
-#endif
-#if __has_include(<bpf/config/node.h>)
-#include <bpf/config/node.h>
-#endif
-#if __has_include(<bpf/config/global.h>)
-#include <bpf/config/global.h>
-#endif
+#include "release.h"
 #if __has_include(<bpf/config/endpoint.h>)
 #include <bpf/config/endpoint.h>
-#endif
-#if __has_include(<bpf/config/lxc.h>)
-#include <bpf/config/lxc.h>
 #endif
 #if __has_include(<bpf/config/host.h>)
 #include <bpf/config/host.h>

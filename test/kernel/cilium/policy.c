@@ -4,28 +4,7 @@
  * Asks a release of Cilium what its policy maps decide: the packet carries the question behind its Ethernet header, the release's own
  * __policy_can_access answers, and the answer takes the question's place.
  */
-#define IS_BPF_LXC 1
-#define __NR_CPUS__ 2
-
-#include <bpf/ctx/skb.h>
-#include <bpf/api.h>
-#include <linux/in.h>
-#include <linux/icmpv6.h>
-#if __has_include(<ep_config.h>)
-#include <ep_config.h>
-#endif
-#if __has_include(<node_config.h>)
-#include <node_config.h>
-#endif
-#if __has_include(<bpf/config/node.h>)
-#include <bpf/config/node.h>
-#endif
-#if __has_include(<bpf/config/global.h>)
-#include <bpf/config/global.h>
-#endif
-#if __has_include(<bpf/config/lxc.h>)
-#include <bpf/config/lxc.h>
-#endif
+#include "release.h"
 #include "names.h"
 #include <lib/common.h>
 #include <lib/policy.h>
