@@ -27,18 +27,9 @@ before(async () => {
 })
 after(() => workbench.close())
 
-/** Types each answer, as a person would: a service's name may begin another's. */
 async function ask(from: string, to: string, port: string): Promise<void> {
   await workbench.runCommand('Plumbline: Trace Packet…')
-  for (const label of [from, to, port]) {
-    const row = workbench.page.locator('.quick-input-list .monaco-list-row', {
-      has: workbench.page.getByText(label, { exact: true }),
-    })
-    await workbench.page.locator('.quick-input-widget input.input').fill(label)
-    // The list is filtered a moment later, and rows move under the pointer.
-    await workbench.page.waitForTimeout(400)
-    await row.first().click()
-  }
+  for (const label of [from, to, port]) await workbench.choose(label)
   panel = await workbench.webview(`trace-panel:has-text("pod:${from}"):has-text("svc:${to}:${port}")`)
 }
 

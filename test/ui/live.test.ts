@@ -54,9 +54,9 @@ async function walk(workbench: Workbench): Promise<void> {
   await workbench.screenshot('live-nodes')
 
   await workbench.runCommand('Plumbline: Trace Packet…')
-  await workbench.pick('shop/client-n1')
-  await workbench.pick('shop/web')
-  await workbench.pick('80/TCP')
+  await workbench.choose('shop/client-n1')
+  await workbench.choose('shop/web')
+  await workbench.choose('80/TCP')
   const panel = await workbench.webview('trace-panel h1.headline', 30_000)
   await panel.getByRole('button', { name: 'Prove It' }).click()
   await panel.locator('.proof-badge').waitFor({ timeout: 60_000 })

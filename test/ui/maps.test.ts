@@ -36,7 +36,7 @@ test('maps of a bundle: policy maps carry their pods’ names, and the panel say
 
 test('a step that an entry decided opens the map, with that very entry selected', async () => {
   await workbench.runCommand('Plumbline: Trace Packet…')
-  for (const label of ['shop/client-n1', 'shop/web', '80/TCP']) await workbench.pick(label)
+  for (const label of ['shop/client-n1', 'shop/web', '80/TCP']) await workbench.choose(label)
   const trace = await workbench.webview('trace-panel h1.headline', 30_000)
   assert.match((await trace.locator('th.lane-1').first().textContent()) ?? '', /Cilium’s maps/)
   await trace.locator('.step', { hasText: 'allowed by an entry of cilium_policy_v2' }).first().dblclick()

@@ -74,6 +74,19 @@ export class Workbench {
     await this.page.locator('.quick-input-list .monaco-list-row').filter({ hasText: label }).first().click({ timeout })
   }
 
+  /** Types a label into the open quick pick and chooses the entry of just that label: one's name may begin another's. */
+  async choose(label: string): Promise<void> {
+    const rows = this.page.locator('.quick-input-list .monaco-list-row')
+    await rows.first().waitFor()
+    await this.page.locator('.quick-input-widget input.input').fill(label)
+    // The list is filtered a moment later, and rows move under the pointer.
+    await this.page.waitForTimeout(400)
+    await rows
+      .filter({ has: this.page.getByText(label, { exact: true }) })
+      .first()
+      .click()
+  }
+
   /** The notification with that text, in the open list of notifications: test drivers see none appear by themselves. */
   async notification(text: string, timeout = 20_000): Promise<Locator> {
     const found = this.page.locator('.notifications-center .notification-list-item').filter({ hasText: text })
