@@ -3,7 +3,7 @@
 /** `plumbline maps --find`: everything the facts hold about an address or an identity. */
 
 import { type FindAnswer, findEverything } from '../core/find/find.ts'
-import { FIND_GROUPS, type FindGroup, type Found } from '../core/find/found.ts'
+import { FIND_GROUP_TITLES, FIND_GROUPS, type Found } from '../core/find/found.ts'
 import { FindError, parseWanted, type Wanted, wantedText } from '../core/find/wanted.ts'
 import { type ClusterFacts, loadCluster } from '../core/facts/cluster.ts'
 import type { FactFiles } from '../core/facts/files.ts'
@@ -18,17 +18,6 @@ import { jsonText } from './output.ts'
 import { factSource } from './sources.ts'
 
 const FIND_SCHEMA = 'plumbline.find/v1'
-
-const TITLES: Readonly<Record<FindGroup, string>> = {
-  objects: 'Objects',
-  maps: 'eBPF maps',
-  rules: 'Rules',
-  sets: 'Sets',
-  routes: 'Routes',
-  addresses: 'Addresses',
-  neighbours: 'Neighbours',
-  connections: 'Connections',
-}
 
 export async function findCommand(options: Options, io: Io): Promise<number> {
   const query = options.value('find') ?? ''
@@ -85,7 +74,7 @@ function findDocument(query: string, wanted: Wanted, { found, everything, trunca
 function findText({ found }: FindAnswer): string {
   return FIND_GROUPS.flatMap((group) => {
     const rows = found.filter((each) => each.group === group)
-    return rows.length === 0 ? [] : [TITLES[group], ...rows.map((row) => `  ${line(row)}`), '']
+    return rows.length === 0 ? [] : [FIND_GROUP_TITLES[group], ...rows.map((row) => `  ${line(row)}`), '']
   })
     .map((text) => `${printable(text)}\n`)
     .join('')

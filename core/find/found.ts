@@ -7,6 +7,17 @@ export const FIND_GROUPS = ['objects', 'maps', 'rules', 'sets', 'routes', 'addre
 
 export type FindGroup = (typeof FIND_GROUPS)[number]
 
+export const FIND_GROUP_TITLES: Readonly<Record<FindGroup, string>> = {
+  objects: 'Objects',
+  maps: 'eBPF maps',
+  rules: 'Rules',
+  sets: 'Sets',
+  routes: 'Routes',
+  addresses: 'Addresses',
+  neighbours: 'Neighbours',
+  connections: 'Connections',
+}
+
 /** One place that mentions what was asked for. */
 export interface Found {
   readonly group: FindGroup

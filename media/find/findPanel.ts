@@ -15,7 +15,8 @@ import '../components/virtualTable.ts'
 import type { Layout, RowSource } from '../components/virtualTableData.ts'
 import { NO_LAYOUT } from '../components/virtualTableData.ts'
 import type { Host } from '../vscode.ts'
-import { COLUMNS, type Group, GROUP_TITLES, groupCounts, type Shown, shownRows, tableRow } from './foundRows.ts'
+import { FIND_GROUP_TITLES } from '../../core/find/found.ts'
+import { COLUMNS, type Group, groupCounts, type Shown, shownRows, tableRow } from './foundRows.ts'
 
 const SEARCH_TIMEOUT = 300_000
 
@@ -76,7 +77,7 @@ export class FindPanel extends LightElement {
     return html`<main>
       ${this.#head(view)} ${this.#notes(view)}
       <div class="chips" role="group" aria-label="Kinds">
-        ${this.#chip(null, 'All', view.found.length)} ${groupCounts(view.found).map(([group, count]) => this.#chip(group, GROUP_TITLES[group], count))}
+        ${this.#chip(null, 'All', view.found.length)} ${groupCounts(view.found).map(([group, count]) => this.#chip(group, FIND_GROUP_TITLES[group], count))}
       </div>
       <div class="filter-row">
         <filter-box

@@ -1,20 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { FIND_GROUP_TITLES } from '../../core/find/found.ts'
 import type { FoundRow } from '../../protocol/findPanel.ts'
 import type { Column, Row } from '../components/virtualTableData.ts'
 
 export type Group = FoundRow['group']
-
-export const GROUP_TITLES: Readonly<Record<Group, string>> = {
-  objects: 'Objects',
-  maps: 'eBPF maps',
-  rules: 'Rules',
-  sets: 'Sets',
-  routes: 'Routes',
-  addresses: 'Addresses',
-  neighbours: 'Neighbours',
-  connections: 'Connections',
-}
 
 export const COLUMNS: readonly Column[] = [
   { id: 'group', title: 'kind', width: 110 },
@@ -43,14 +33,14 @@ export function shownRows(found: readonly FoundRow[], { group, text }: Choice): 
     .filter((word) => word !== '')
   return found.flatMap((row, index) => {
     if (group !== null && row.group !== group) return []
-    const whole = `${GROUP_TITLES[row.group]} ${row.node} ${row.place} ${row.text}`.toLowerCase()
+    const whole = `${FIND_GROUP_TITLES[row.group]} ${row.node} ${row.place} ${row.text}`.toLowerCase()
     return words.every((word) => whole.includes(word)) ? [{ row, index }] : []
   })
 }
 
 export function tableRow({ group, node, place, text, within }: FoundRow): Row {
   const match = within === null ? 'itself' : { text: `in /${within}`, tone: 'quiet' as const }
-  return { cells: [GROUP_TITLES[group], node === '' ? 'cluster' : node, place, match, text] }
+  return { cells: [FIND_GROUP_TITLES[group], node === '' ? 'cluster' : node, place, match, text] }
 }
 
 /** Groups that were found, with how many each. */
